@@ -1,0 +1,1 @@
+"""The platform: what runs beside the labs, started and stopped with `infra`."""

@@ -1,0 +1,5 @@
+"""`python -m infra` is the command `infra`."""
+
+from infra.cli import main
+
+main()
