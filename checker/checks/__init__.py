@@ -1,0 +1,1 @@
+"""What is true when a day is done: one module for each lab."""

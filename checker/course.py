@@ -1,0 +1,261 @@
+"""course.yaml as a typed model: the only place where a lab's title, services, tools and evidence are named."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from checker.errors import CheckerError, UsageError
+
+COURSE_FILE = "course.yaml"
+COURSE_VARIABLE = "MLOPS_LABS_COURSE"
+YamlLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Profile = Literal["local", "kind", "kind-gpu"]
+Month = Annotated[int, Field(ge=1, le=12)]
+
+
+def _stays_below(path: str) -> str:
+    if ".." in path.split("/"):
+        raise ValueError("a path below the workspace is expected, without `..`")
+    return path
+
+
+RelativePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9._*-][A-Za-z0-9._*/-]*$"), AfterValidator(_stays_below)]
+
+
+class Model(BaseModel):
+    """What all models of the course share: nothing unknown, nothing changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Recipe(Model):
+    """A table of the world: `table` names the kind, `months` which months it holds, in order."""
+
+    table: Literal["transactions", "labels", "labelled", "features"]
+    months: tuple[Month, ...]
+    dirty: bool = False
+    holdout: bool = False
+    rows: int | None = Field(default=None, ge=500, description="rows a month; all of them when left out")
+
+
+class Fixture(Recipe):
+    """A file that `checker start` makes from the learner's seed."""
+
+    path: RelativePath
+
+
+class MlflowSource(Model):
+    """What is read from MLflow."""
+
+    experiments: tuple[str, ...] = ()
+
+
+class Sources(Model):
+    """What the collectors read: the evidence of a lab."""
+
+    files: tuple[RelativePath, ...] = Field(default=(), description="globs; their text is kept up to 1 MiB each")
+    notebooks: tuple[RelativePath, ...] = ()
+    git: bool = False
+    dvc: bool = False
+    mlflow: MlflowSource | None = None
+
+
+class NotebookCase(Model):
+    """One execution of a notebook from a clean interpreter with these parameters."""
+
+    parameters: dict[str, int | float | str | bool]
+    data: dict[str, Recipe] = Field(default={}, description="parameter name -> a table that it shall point to")
+
+
+class NotebookProof(Model):
+    """A learner's notebook, run again case by case; `output` names the parameter with the JSON file it writes."""
+
+    notebook: RelativePath
+    output: str
+    cases: dict[str, NotebookCase]
+    seconds: int = Field(default=120, ge=1)
+
+
+class ModelProof(Model):
+    """The models of an experiment's runs, asked for predictions on tables of the world."""
+
+    experiment: str
+    tables: dict[str, Recipe]
+    target: str = "is_fraud"
+    at_most: int = Field(default=8, ge=1, description="so many of the newest models are scored")
+    seconds: int = Field(default=120, ge=1)
+
+
+class Proofs(Model):
+    """What the grader recomputes by running what the learner wrote, apart from its own process."""
+
+    notebooks: tuple[NotebookProof, ...] = ()
+    models: tuple[ModelProof, ...] = ()
+
+
+class Module(Model):
+    """A group of labs."""
+
+    name: str
+    title: str
+
+
+class Lab(Model):
+    """One day."""
+
+    day: int = Field(ge=1, le=30)
+    slug: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    title: str
+    outcome: str
+    module: str
+    minutes: int = Field(default=60, ge=45, le=90)
+    tools: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = ("local",)
+    status: Literal["ready", "planned"] = "planned"
+    services: tuple[Literal["mlflow", "jupyter"], ...] = ()
+    fixtures: tuple[Fixture, ...] = ()
+    evidence: Sources = Sources()
+    proofs: Proofs = Proofs()
+
+    @property
+    def name(self) -> str:
+        """`day03-data-versioning`: the name of the lab's folders."""
+        return f"day{self.day:02d}-{self.slug}"
+
+    @property
+    def module_name(self) -> str:
+        """`day03_data_versioning`: the name of the lab's module of checks."""
+        return self.name.replace("-", "_")
+
+
+class Course(Model):
+    """The whole course, in order."""
+
+    version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    title: str
+    modules: tuple[Module, ...]
+    labs: tuple[Lab, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Course:
+        modules = {module.name for module in self.modules}
+        days = [lab.day for lab in self.labs]
+        if days != sorted(set(days)):
+            raise ValueError(f"days must be distinct and in order, found {days}")
+        for lab in self.labs:
+            if lab.module not in modules:
+                raise ValueError(f"day {lab.day}: module {lab.module!r} is none of {', '.join(sorted(modules))}")
+        return self
+
+    @property
+    def ready(self) -> tuple[Lab, ...]:
+        """The labs that a learner can do."""
+        return tuple(lab for lab in self.labs if lab.status == "ready")
+
+    def find(self, wanted: str) -> Lab:
+        """Return the ready lab called `3`, `day3`, `03`, `data-versioning` or `day03-data-versioning`.
+
+        Raises:
+            UsageError: no such lab, or it is only planned; the message has the nearest names.
+        """
+        name = wanted.strip().lower()
+        number = name.removeprefix("day").lstrip("0")
+        for lab in self.labs:
+            if number == str(lab.day) or name in (lab.slug, lab.name):
+                if lab.status == "ready":
+                    return lab
+                raise UsageError(
+                    f"day {lab.day} ({lab.slug}) is planned and not built yet",
+                    expected=f"one of the days {', '.join(str(each.day) for each in self.ready)}",
+                    next_step="run `checker list` for the days that you can start",
+                )
+        names = [each for lab in self.ready for each in (lab.name, lab.slug, str(lab.day))]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or [lab.name for lab in self.ready][:3]
+        raise UsageError(
+            f"there is no day {wanted!r}",
+            expected="the number or the name of a day; the nearest are " + ", ".join(near),
+            next_step="run `checker list`",
+        )
+
+
+def course_root(start: Path | None = None) -> Path:
+    """Return the folder that holds course.yaml: `$MLOPS_LABS_COURSE`, or above `start`, or beside this package."""
+    if told := os.environ.get(COURSE_VARIABLE):
+        return Path(told).absolute()
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents, Path(__file__).parent.parent):
+        if (folder / COURSE_FILE).is_file() and (folder / "labs").is_dir():
+            return folder
+    raise CheckerError(
+        "no course.yaml in this folder or above it",
+        expected="a clone of the course",
+        next_step=f"go to the clone, or set {COURSE_VARIABLE} to it",
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def load_course(root: Path) -> Course:
+    """Read and validate `root`/course.yaml.
+
+    Raises:
+        CheckerError: unreadable or invalid; names file, line, field and the allowed values.
+    """
+    path = root / COURSE_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=YamlLoader)  # noqa: S506 - a safe loader, in C where there is one
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckerError(
+            f"{path} cannot be read: {error}", next_step="restore it with `git checkout course.yaml`"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        raise CheckerError(
+            f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}", next_step="mend that line"
+        ) from error
+    try:
+        return Course.model_validate(data)
+    except ValidationError as error:
+        raise CheckerError(
+            "\n".join(_explain(path, text, error)),
+            expected="a course as course.schema.json describes it",
+            next_step="mend the named fields",
+        ) from error
+
+
+def _explain(path: Path, text: str, error: ValidationError) -> Iterator[str]:
+    """Yield one line for each invalid field, with the line of the file where it stands."""
+    root = yaml.compose(text, Loader=YamlLoader)
+    for problem in error.errors(include_url=False):
+        line = 1
+        node: Any = root
+        for step in problem["loc"]:
+            if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                node = node.value[step]
+            elif isinstance(node, yaml.MappingNode):
+                found = next(((key, value) for key, value in node.value if key.value == str(step)), None)
+                if found is None:
+                    break
+                node = found[1]
+            else:
+                break
+            line = node.start_mark.line + 1
+        field = ".".join(str(step) for step in problem["loc"]) or "course"
+        yield f"{path}:{line}: {field}: {problem['msg']}"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of course.yaml, for editors; `checker build` writes it beside the course."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Course.model_json_schema()}

@@ -1,0 +1,92 @@
+"""Look at the machine and say what is missing, with the command that mends it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from checker import platform
+from checker.errors import CheckerError
+
+NEEDED_SPACE = 2 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. A `problem` must be mended, a `note` may stay."""
+
+    level: Literal["ok", "note", "problem"]
+    name: str
+    found: str
+    next_step: str = ""
+
+
+def diagnose() -> Iterator[Finding]:
+    """Yield what was found, cheapest first."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Finding(
+        "ok" if supported else "problem",
+        "Python",
+        version,
+        "use Python 3.11, 3.12 or 3.13, then `make setup`",
+    )
+    yield _program("git", "problem", "the labs from day 2 on use it")
+    yield _program("bwrap", "note", "without it, cohorts cannot be graded on this machine (bubblewrap)")
+    yield from _course()
+    yield from _home()
+    yield _mlflow()
+
+
+def _program(name: str, level: Literal["note", "problem"], why: str) -> Finding:
+    path = shutil.which(name)
+    return Finding("ok", name, path) if path else Finding(level, name, f"not found; {why}", "run `sh infra/system.sh`")
+
+
+def _course() -> Iterator[Finding]:
+    from checker.course import course_root, load_course
+    from checker.workspace import workspaces
+
+    try:
+        root = course_root()
+        course = load_course(root)
+    except CheckerError as error:
+        yield Finding("problem", "course", error.found, error.next_step)
+        return
+    unbuilt = [lab.name for lab in course.ready if not (root / "labs" / lab.name / "lab.ipynb").is_file()]
+    if unbuilt:
+        yield Finding("problem", "course", f"not built: {', '.join(unbuilt)}", "run `checker build`")
+    else:
+        yield Finding("ok", "course", f"{len(course.ready)} days ready, {len(course.labs)} planned in all")
+    folder = workspaces(root)
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(existing).free
+    level: Literal["ok", "note"] = "ok" if free >= NEEDED_SPACE else "note"
+    yield Finding(level, "disk", f"{free / 2**30:.1f} GiB free for {folder}", "free some space; 2 GiB are enough")
+
+
+def _home() -> Iterator[Finding]:
+    from checker.keys import grader_key
+
+    try:
+        grader_key()
+        yield Finding("ok", "home", str(platform.home()))
+    except CheckerError as error:
+        yield Finding("problem", "home", error.found, error.next_step)
+
+
+def _mlflow() -> Finding:
+    address = platform.environment().get("MLFLOW_TRACKING_URI", "")
+    if not address:
+        return Finding("note", "platform", "not running", "run `infra up`")
+    from checker.collect.mlflow import MlflowServer
+
+    try:
+        with MlflowServer(address) as server:
+            server.call("experiments/search", {"max_results": 1})
+    except CheckerError as error:
+        return Finding("problem", "platform", error.found, error.next_step)
+    return Finding("ok", "platform", f"MLflow answers at {address}")

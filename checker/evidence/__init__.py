@@ -1,0 +1,105 @@
+"""Evidence: what was read from a workspace and its services, once. The checks see nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+from checker.errors import Unavailable
+from checker.evidence.base import Record
+from checker.evidence.dvc import Dvc
+from checker.evidence.files import Files
+from checker.evidence.git import Git
+from checker.evidence.mlflow import Mlflow
+from checker.evidence.notebook import Notebooks
+from checker.evidence.proofs import Proofs
+
+
+class Identity(Record):
+    """Whose workspace it is, which world it belongs to, and the digests of the files it started with."""
+
+    lab: str
+    learner: str
+    workspace_id: str
+    seed: int
+    started: datetime
+    fixtures: dict[str, str] = {}
+
+
+class Gap(Record):
+    """A system that could not be read, and what to do about it."""
+
+    found: str
+    expected: str = ""
+    next_step: str = ""
+
+
+class Evidence(Record):
+    """All evidence of one lab, as it is frozen and thawed.
+
+    A part is None where course.yaml declares none, or where `gaps` says why it could not be read.
+    """
+
+    workspace: Identity
+    files: Files | None = None
+    notebooks: Notebooks | None = None
+    git: Git | None = None
+    dvc: Dvc | None = None
+    mlflow: Mlflow | None = None
+    proofs: Proofs | None = None
+    gaps: dict[str, Gap] = {}
+
+
+PartType = TypeVar("PartType", bound=Record)
+
+
+class View:
+    """What a check is given as `lab`: the parts of the evidence by name.
+
+    Asking for a part that could not be read raises `Unavailable`, which ends the check as an `error`.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+
+    @property
+    def workspace(self) -> Identity:
+        """Whose workspace it is."""
+        return self._evidence.workspace
+
+    @property
+    def files(self) -> Files:
+        """The declared files."""
+        return self._part("files", self._evidence.files)
+
+    @property
+    def notebooks(self) -> Notebooks:
+        """The declared notebooks."""
+        return self._part("notebooks", self._evidence.notebooks)
+
+    @property
+    def git(self) -> Git:
+        """The git repository of the workspace."""
+        return self._part("git", self._evidence.git)
+
+    @property
+    def dvc(self) -> Dvc:
+        """The DVC repository of the workspace."""
+        return self._part("dvc", self._evidence.dvc)
+
+    @property
+    def mlflow(self) -> Mlflow:
+        """The declared experiments."""
+        return self._part("mlflow", self._evidence.mlflow)
+
+    @property
+    def proofs(self) -> Proofs:
+        """What the grader recomputed."""
+        return self._part("proofs", self._evidence.proofs)
+
+    def _part(self, name: str, part: PartType | None) -> PartType:
+        if gap := self._evidence.gaps.get(name):
+            raise Unavailable(gap.found, expected=gap.expected, next_step=gap.next_step)
+        if part is None:
+            raise LookupError(f"course.yaml declares no evidence {name!r} for {self.workspace.lab}")
+        return part

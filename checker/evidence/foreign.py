@@ -1,0 +1,80 @@
+"""Readers of JSON and YAML that somebody else wrote: bounded, without tags, anchors or surprises."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+from checker.text import clean
+
+LARGEST = 1 << 20
+DEEPEST = 40
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class ForeignText(ValueError):
+    """A text that is not what it should be; the message says what is wrong, `expected` what would be right."""
+
+    def __init__(self, message: str, expected: str) -> None:
+        super().__init__(message)
+        self.expected = expected
+
+
+def parse_json(text: str, largest: int = LARGEST) -> Any:
+    """Parse JSON of at most `largest` characters.
+
+    Raises:
+        ForeignText: not JSON, too large, or nested too deeply.
+    """
+    expected = "JSON"
+    if len(text) > largest:
+        raise ForeignText(f"{len(text)} characters of JSON", f"at most {largest}")
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ForeignText("the JSON is nested too deeply", expected) from None
+    except ValueError as error:
+        raise ForeignText(f"not JSON: {clean(error, 120)}", expected) from None
+
+
+def parse_yaml(text: str, largest: int = LARGEST) -> Any:
+    """Parse YAML of at most `largest` characters, without anchors and tags, at most 40 levels deep.
+
+    Raises:
+        ForeignText: anything else.
+    """
+    expected = "plain YAML without anchors and tags"
+    if len(text) > largest:
+        raise ForeignText(f"{len(text)} characters of YAML", f"at most {largest}")
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise ForeignText("the YAML uses an alias", expected)
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > DEEPEST:
+                    raise ForeignText("the YAML is nested too deeply", expected)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    except ForeignText:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError, OverflowError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise ForeignText(
+            f"not YAML{where}: {clean(getattr(error, 'problem', None) or error, 120)}", expected
+        ) from None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Return `value` if it is a mapping with text keys, else an empty one."""
+    return {key: each for key, each in value.items() if isinstance(key, str)} if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """Return `value` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []

@@ -1,0 +1,74 @@
+"""What the grader recomputed itself by running what the learner wrote, apart from its own process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checker.errors import Failed
+from checker.evidence.base import Record
+
+
+class NotebookRun(Record):
+    """One case of a notebook's re-execution: the JSON it wrote as `output`, or the `problem` in words."""
+
+    notebook: str
+    case: str
+    output: Any = None
+    rows: dict[str, int] = {}
+    problem: str | None = None
+
+
+class Score(Record):
+    """What a logged model answers on one table, measured by the grader. `problem` in words when it does not.
+
+    `tp`, `fp`, `fn`, `tn` count rows; `f1` is 2 tp / (2 tp + fp + fn), 0 where nothing is found.
+    """
+
+    model_id: str
+    table: str
+    rows: int = 0
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    tn: int = 0
+    problem: str | None = None
+
+    @property
+    def precision(self) -> float:
+        """The share of alarms that are fraud; 0 without alarms."""
+        return self.tp / (self.tp + self.fp) if self.tp + self.fp else 0.0
+
+    @property
+    def recall(self) -> float:
+        """The share of fraud that is found; 0 without fraud."""
+        return self.tp / (self.tp + self.fn) if self.tp + self.fn else 0.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
+        total = 2 * self.tp + self.fp + self.fn
+        return 2 * self.tp / total if total else 0.0
+
+
+class Proofs(Record):
+    """Everything that was recomputed for a lab."""
+
+    notebooks: tuple[NotebookRun, ...] = ()
+    scores: tuple[Score, ...] = ()
+
+    def notebook(self, path: str, case: str) -> NotebookRun:
+        """Return the re-execution of `path` in `case`; the check fails when the notebook did not run through."""
+        run = next((each for each in self.notebooks if (each.notebook, each.case) == (path, case)), None)
+        if run is None:
+            raise LookupError(f"no proof of {path!r} in case {case!r}")
+        if run.problem:
+            raise Failed(
+                f"`{path}` does not run from a clean kernel: {run.problem}",
+                expected="a notebook that runs from top to bottom in a fresh process, in any folder",
+                next_step=f"restart the kernel of `{path}`, run all cells, and mend the first that fails",
+            )
+        return run
+
+    def score(self, model_id: str, table: str) -> Score | None:
+        """Return what the model scored on `table`, or None when it was not asked."""
+        return next((each for each in self.scores if (each.model_id, each.table) == (model_id, table)), None)

@@ -1,0 +1,40 @@
+"""Evidence -> proofs: run again, apart from the grader's process, what a learner could have invented."""
+
+from __future__ import annotations
+
+from checker.course import Lab
+from checker.errors import CheckerError
+from checker.evidence import Evidence, Gap
+from checker.evidence.proofs import Proofs
+from checker.workspace import Workspace
+
+
+def prove(lab: Lab, workspace: Workspace, evidence: Evidence) -> Evidence:
+    """Return `evidence` with everything recomputed that course.yaml asks for.
+
+    What the learner wrote may fail: that is in the proof. What the environment refuses becomes a gap.
+    """
+    wanted = lab.proofs
+    if not wanted.notebooks and not wanted.models:
+        return evidence
+    from checker.keys import grader_key
+
+    try:
+        key = grader_key()
+        runs, scores = [], []
+        if wanted.notebooks:
+            from checker.prove.notebooks import rerun
+
+            runs = [run for proof in wanted.notebooks for run in rerun(proof, lab, workspace, key)]
+        if wanted.models and evidence.mlflow is not None:
+            from checker.prove.models import score
+
+            scores = [each for proof in wanted.models for each in score(proof, evidence, key)]
+    except CheckerError as error:
+        found = Gap(found=error.found, expected=error.expected, next_step=error.next_step)
+        return evidence.model_copy(update={"gaps": evidence.gaps | {"proofs": found}})
+    proofs = Proofs(notebooks=tuple(runs), scores=tuple(scores))
+    gaps = evidence.gaps
+    if wanted.models and "mlflow" in gaps:
+        gaps = gaps | {"proofs": gaps["mlflow"]}
+    return evidence.model_copy(update={"proofs": proofs, "gaps": gaps})

@@ -1,0 +1,65 @@
+"""Do a lab as somebody would: its solution, a wrong answer, or another right one, in a started workspace."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from checker import platform
+from checker.build import solution_notebook
+from checker.course import Lab
+from checker.errors import CheckerError
+from checker.runner import load_checks
+from checker.text import clean
+
+LONGEST = 900
+
+
+def solve(lab: Lab, root: Path, workspace: Path) -> None:
+    """Execute the lab's solution through papermill in `workspace`, against the running platform.
+
+    The executed notebook takes the place of the workspace's `lab.ipynb`, as if the learner had done it.
+
+    Raises:
+        CheckerError: a cell failed; the message is the end of its output.
+    """
+    import nbformat
+
+    with tempfile.TemporaryDirectory(prefix="checker-solve-") as scratch:
+        source = Path(scratch, "solution.ipynb")
+        nbformat.write(solution_notebook(root / "solutions" / lab.name, load_checks(lab)), source)
+        arguments = [str(source), str(workspace / "lab.ipynb"), "--cwd", str(workspace)]
+        run(
+            [sys.executable, "-m", "papermill", *arguments, "--kernel", "python3", "--no-progress-bar"],
+            workspace,
+        )
+
+
+def run_script(script: Path, workspace: Path) -> None:
+    """Run a script of wrong/ or right/ in `workspace`, with its own folder and right/ on its path."""
+    run([sys.executable, str(script)], workspace, {"PYTHONPATH": str(script.parent.parent / "right")})
+
+
+def run(command: list[str], workspace: Path, extra: dict[str, str] | None = None) -> None:
+    """Run `command` in `workspace` with the platform's environment.
+
+    Raises:
+        CheckerError: it did not end with status 0.
+    """
+    tools = str(Path(sys.executable).parent)
+    environment = os.environ | platform.environment() | (extra or {})
+    environment["PATH"] = f"{tools}{os.pathsep}{environment.get('PATH', '')}"
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(
+        command, cwd=workspace, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=LONGEST, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise CheckerError(
+            f"{Path(command[-1]).name} ended with status {done.returncode}: {clean(done.stdout[-2000:], 2000)}",
+            expected="a run to the end",
+            next_step="run it by hand in the workspace",
+        )

@@ -1,0 +1,1 @@
+"""What runs in the child process beside learner code. Nothing here is imported by the grader itself."""
