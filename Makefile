@@ -21,7 +21,7 @@ demo: setup ## Start the platform, do three labs as a learner would, grade them,
 
 lab: setup ## Start the platform and open day 1 in JupyterLab.
 	@$(BIN)/checker start 1
-	@$(BIN)/infra up --open work/day01-notebook-to-production/lab.ipynb
+	@$(BIN)/infra up --notebooks work --open day01-notebook-to-production/lab.ipynb
 
 test: setup lint unit labs e2e ## Everything that continuous integration runs.
 
