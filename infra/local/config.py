@@ -119,6 +119,16 @@ def jupyter_config(layout: Layout, settings: Settings) -> str:
     )
 
 
+def jupyter_preferences(layout: Layout) -> dict[Path, str]:
+    """Settings that the front end reads, for a first start; later they are the learner's own.
+
+    The server's `news_url` alone does not keep JupyterLab from asking whether it may fetch news.
+    """
+    folder = layout.jupyter / "user-settings" / "@jupyterlab" / "apputils-extension"
+    quiet = {"fetchNews": "false", "checkForUpdates": False}
+    return {folder / "notification.jupyterlab-settings": json.dumps(quiet)}
+
+
 def platform_environment(settings: Settings) -> dict[str, str]:
     """The variables that connect a lab, a terminal or the checker to the services."""
     variables = {

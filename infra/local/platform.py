@@ -152,6 +152,10 @@ class Local:
             write_private(self.layout.supervisor_config, config.supervisor_config(self.layout, settings))
             if settings.jupyter_port is not None:
                 write_private(self.layout.jupyter_config, config.jupyter_config(self.layout, settings))
+                for path, text in config.jupyter_preferences(self.layout).items():
+                    if not path.exists():
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        write_private(path, text)
             launch(self.layout, config.service_environment(self.layout, settings, os.environ))
             ready.wait(self.layout, settings, Supervisor(settings.socket), progress, retries=False)
             platform.write_environment(config.platform_environment(settings))

@@ -75,6 +75,17 @@ def test_jupyter_listens_on_loopback_with_a_token_and_asks_nothing(tmp_path: Pat
     assert "NeverCheckForUpdate" in jupyter["LabApp"]["check_for_updates_class"]
 
 
+def test_the_front_end_is_told_to_ask_nothing_where_jupyterlab_looks(tmp_path: Path) -> None:
+    layout, settings = Layout(tmp_path), settings_for(Layout(tmp_path))
+    folder = Path(json.loads(config.jupyter_config(layout, settings))["LabApp"]["user_settings_dir"])
+    ((path, text),) = config.jupyter_preferences(layout).items()
+    assert path == folder / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    schema = Path(sys.prefix) / "share/jupyter/lab/schemas/@jupyterlab/apputils-extension/notification.json"
+    known = json.loads(schema.read_text())["properties"]
+    assert json.loads(text)["fetchNews"] in [each["const"] for each in known["fetchNews"]["oneOf"]]
+    assert set(json.loads(text)) <= set(known)
+
+
 def test_the_token_is_on_no_command_line(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for name in config.marks(layout):
