@@ -126,7 +126,7 @@ def grade(days: tuple[str, ...], everything: bool, layout: str, output: Path | N
             raise click.UsageError("no day was started; run `checker start 1`")
     elif days:
         wanted = [course.find(day) for day in days]
-        found = [(lab, workspace.find(lab, course, root)) for lab in dict.fromkeys(wanted)]
+        found = [(lab, workspace.find(lab, course, root)) for lab in {lab.day: lab for lab in wanted}.values()]
     else:
         here = workspace.find(None, course, root)
         found = [(course.find(here.identity.lab), here)]

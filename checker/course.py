@@ -74,6 +74,7 @@ class NotebookCase(Model):
 
     parameters: dict[str, int | float | str | bool]
     data: dict[str, Recipe] = Field(default={}, description="parameter name -> a table that it shall point to")
+    shuffled: bool = Field(default=False, description="with the labels of `data` shuffled: there is nothing to learn")
 
 
 class NotebookProof(Model):

@@ -70,7 +70,7 @@ class Files(Record):
 
     def read_csv(self, path: str, columns: tuple[str, ...], next_step: str = "") -> list[dict[str, str]]:
         """Return the rows of `path` as dicts of stripped strings; the check fails unless all `columns` are there."""
-        reader = csv.DictReader(io.StringIO(self.read_text(path, next_step)))
+        reader = csv.DictReader(io.StringIO(self.read_text(path, next_step).removeprefix("\ufeff")))
         try:
             rows = [{str(k).strip(): str(v or "").strip() for k, v in row.items()} for row in reader]
         except csv.Error as error:

@@ -1,85 +1,130 @@
-"""Run a learner's notebook again, on their data and on data that they never saw."""
+"""Run a learner's notebook again, on their data and on data that they never saw.
+
+A case may be a control: its labels are shuffled. Nothing can be learnt from those, so a score that stays
+high there was not measured on rows that the model had not seen.
+"""
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.collect.reading import Unreadable, matching, read_plain
-from checker.course import Lab, NotebookProof
+from checker.course import Lab, NotebookCase, NotebookProof
 from checker.evidence.foreign import ForeignText, parse_json
 from checker.evidence.proofs import NotebookRun
 from checker.jail import Limits, run_task
+from checker.keys import derive
 from checker.recipes import make_fixtures, make_table
 from checker.workspace import Workspace
+from checker.world.facts import LABEL
+
+if TYPE_CHECKING:
+    from checker.world import Table
 
 LARGEST_COPIED = 32 << 20
 LARGEST_OUTPUT = 1 << 20
+OUTPUT = Path("output", "result.json")
 
 
 def rerun(proof: NotebookProof, lab: Lab, workspace: Workspace, key: bytes) -> Iterator[NotebookRun]:
-    """Run the notebook case by case, each in a copy of the declared files in a folder of its own."""
+    """Run the notebook case by case, each in a folder of its own with the notebook, its modules and its data."""
+    names = list(proof.cases)
     if not (workspace.path / proof.notebook).is_file():
-        for name in proof.cases:
-            yield NotebookRun(notebook=proof.notebook, case=name, problem="it is not there")
+        yield from _all(proof, names, "it is not there")
         return
     with tempfile.TemporaryDirectory(prefix="checker-rerun-") as scratch:
-        cases: dict[str, Any] = {}
-        rows: dict[str, dict[str, int]] = {}
-        outputs: dict[str, Path] = {}
+        root = Path(scratch)
+        requests: dict[str, Any] = {}
+        facts: dict[str, dict[str, Any]] = {}
         fixtures = make_fixtures(lab, workspace.identity.seed)
         try:
-            for name, case in proof.cases.items():
-                folder = Path(scratch, name)
-                _copy(lab, workspace.path, folder, fixtures)
+            for number, (name, case) in enumerate(proof.cases.items()):
+                # Neither folder nor file names tell the notebook which case it is in.
+                folder = root / f"run-{number}"
+                _copy(proof, lab, workspace.path, folder, fixtures)
+                tables = _tables(case, workspace.identity.seed, key)
+                facts[name] = _facts(tables)
                 parameters = dict(case.parameters)
-                rows[name] = {}
-                for parameter, recipe in case.data.items():
-                    table = make_table(recipe, workspace.identity.seed, key)
-                    (folder / f"hidden-{parameter}.csv").write_bytes(table.to_csv())
-                    parameters[parameter] = f"hidden-{parameter}.csv"
-                    rows[name][parameter] = len(table)
-                outputs[name] = folder / "checker-output" / "scores.json"
-                outputs[name].parent.mkdir()
-                parameters[proof.output] = str(outputs[name].relative_to(folder))
-                cases[name] = {"folder": str(folder), "parameters": parameters}
+                for parameter, table in tables.items():
+                    parameters[parameter] = f"input/{parameter}.csv"
+                    (folder / "input").mkdir(exist_ok=True)
+                    (folder / "input" / f"{parameter}.csv").write_bytes(table.to_csv())
+                (folder / OUTPUT.parent).mkdir(exist_ok=True)
+                parameters[proof.output] = str(OUTPUT)
+                requests[name] = {"folder": str(folder), "parameters": parameters}
         except Unreadable as error:
-            for name in proof.cases:
-                yield NotebookRun(notebook=proof.notebook, case=name, problem=f"a declared file {error}")
+            yield from _all(proof, names, f"a declared file {error}")
             return
-        request = {"notebook": proof.notebook, "cases": cases}
-        answer = run_task("notebook", request, Path(scratch), Limits(seconds=proof.seconds, cpu_seconds=proof.seconds))
+        request = {"notebook": proof.notebook, "cases": requests}
+        answer = run_task("notebook", request, root, Limits(seconds=proof.seconds, cpu_seconds=proof.seconds))
         problems = answer.value if isinstance(answer.value, dict) else {}
-        for name in proof.cases:
+        for name in names:
             problem = answer.problem or problems.get(name)
             output = None
             if problem is None:
-                output, problem = _output(outputs[name], Path(scratch), proof.output)
+                output, problem = _output(Path(requests[name]["folder"]) / OUTPUT, root, proof.output)
             yield NotebookRun(
                 notebook=proof.notebook,
                 case=name,
                 output=output,
-                rows=rows[name],
+                **facts[name],
                 problem=None if problem is None else str(problem)[:500],
             )
 
 
-def _copy(lab: Lab, source: Path, target: Path, fixtures: dict[str, bytes]) -> None:
-    """Copy the declared files, and put the world's own data where the learner may have changed it."""
+def _all(proof: NotebookProof, names: list[str], problem: str) -> Iterator[NotebookRun]:
+    for name in names:
+        yield NotebookRun(notebook=proof.notebook, case=name, problem=problem)
+
+
+def _tables(case: NotebookCase, seed: int, key: bytes) -> dict[str, Table]:
+    """Return parameter -> table; in a control, with the labels in another order."""
+    tables = {parameter: make_table(recipe, seed, key) for parameter, recipe in case.data.items()}
+    return {name: _shuffled(table, key) for name, table in tables.items()} if case.shuffled else tables
+
+
+def _shuffled(table: Table, key: bytes) -> Table:
+    import numpy as np
+
+    if LABEL not in table.columns:
+        return table
+    labels = table[LABEL].tolist()
+    random.Random(derive(key, "control", str(len(labels)))).shuffle(labels)  # noqa: S311 - no secret hangs on it
+    return table.with_columns({LABEL: np.array(labels)})
+
+
+def _facts(tables: dict[str, Table]) -> dict[str, Any]:
+    """Return the counts of rows, and which rows are positive, for each parameter."""
+    return {
+        "rows": {name: len(table) for name, table in tables.items()},
+        "positives": {
+            name: tuple(number for number, label in enumerate(table[LABEL].tolist()) if label)
+            for name, table in tables.items()
+            if LABEL in table.columns
+        },
+    }
+
+
+def _copy(proof: NotebookProof, lab: Lab, source: Path, target: Path, fixtures: dict[str, bytes]) -> None:
+    """Copy the notebook and the declared modules, no earlier results, and put the world's own data beside them."""
     target.mkdir()
     total = 0
-    for path in matching(source, (*lab.evidence.files, *lab.evidence.notebooks)):
+    for path in matching(source, (*lab.evidence.files, proof.notebook)):
+        if path != proof.notebook and not path.endswith(".py"):
+            continue
         content = read_plain(source / path, source, LARGEST_COPIED)
         total += len(content)
         if total > LARGEST_COPIED:
             raise Unreadable("is one too many: together they have more than 32 MiB")
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         (target / path).write_bytes(content)
-    for path, content in fixtures.items():
+    for path, data in fixtures.items():
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        (target / path).write_bytes(content)
+        (target / path).write_bytes(data)
 
 
 def _output(path: Path, root: Path, parameter: str) -> tuple[object, str | None]:

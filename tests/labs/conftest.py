@@ -1,0 +1,96 @@
+"""What the tests of the labs share: a platform where a lab needs one, and a fresh workspace for each case."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from checker import platform, workspace
+from checker.course import Lab
+from checker.replay import solve
+from tests.support import COURSE, ROOT, free_port
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A home of its own for the platform and the grader's key."""
+    path = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(platform.HOME_VARIABLE, str(path))
+        patch.setenv("MLOPS_LABS_COURSE", str(ROOT))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield path
+
+
+@pytest.fixture(scope="session")
+def services(home):
+    """A running platform without JupyterLab; stopped at the end."""
+    infra = [sys.executable, "-m", "infra"]
+    up = subprocess.run(
+        [*infra, "up", "--no-jupyter", "--mlflow-port", str(free_port())], capture_output=True, text=True, check=False
+    )
+    assert up.returncode == 0, up.stdout + up.stderr
+    yield platform.environment()
+    subprocess.run([*infra, "down"], check=True, capture_output=True)
+
+
+class Bench:
+    """Starts, does and solves labs, each time in a fresh workspace."""
+
+    def __init__(self, folder: Path, request: pytest.FixtureRequest, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.request, self.patch = folder, request, patch
+
+    def start(self, lab: Lab, seed: int = 7) -> workspace.Workspace:
+        """Start `lab` anew, with MLflow as if nobody had worked there."""
+        if lab.services:
+            forget_experiments(self.request.getfixturevalue("services")["MLFLOW_TRACKING_URI"], lab)
+        self.patch.setenv(workspace.WORK_VARIABLE, str(self.folder))
+        return workspace.start(lab, ROOT, seed=seed)[0]
+
+    def solved(self, lab: Lab) -> workspace.Workspace:
+        """A finished workspace; without services, a copy of one that is solved once."""
+        if lab.services:
+            made = self.start(lab)
+            solve(lab, ROOT, made.path)
+            return made
+        master = self.request.getfixturevalue("masters")[lab.name]
+        copy = self.folder / lab.name
+        shutil.copytree(master.path, copy, symlinks=True)
+        return workspace.read(copy)
+
+
+@pytest.fixture
+def bench(home, tmp_path, request, monkeypatch):
+    return Bench(tmp_path, request, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def masters(home, tmp_path_factory):
+    """Lab name -> a workspace in which the solution was run; made when first asked for."""
+
+    class Masters(dict):
+        def __missing__(self, name):
+            lab = next(each for each in COURSE.ready if each.name == name)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(workspace.WORK_VARIABLE, str(tmp_path_factory.mktemp("master")))
+                made, _ = workspace.start(lab, ROOT, seed=7)
+            solve(lab, ROOT, made.path)
+            self[name] = made
+            return made
+
+    return Masters()
+
+
+def forget_experiments(address: str, lab: Lab) -> None:
+    """Give the lab's experiments other names, so that the next case begins with none."""
+    for name in lab.evidence.mlflow.experiments if lab.evidence.mlflow else ():
+        api = f"{address}/api/2.0/mlflow/experiments"
+        found = httpx.get(f"{api}/get-by-name", params={"experiment_name": name})
+        if found.status_code == 200:
+            identity = found.json()["experiment"]["experiment_id"]
+            body = {"experiment_id": identity, "new_name": f"{name}-{identity}-{os.getpid()}"}
+            httpx.post(f"{api}/update", json=body).raise_for_status()

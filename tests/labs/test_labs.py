@@ -1,0 +1,60 @@
+"""Every lab is proven: the starter earns nothing, the solution everything, each wrong answer fails its check."""
+
+import pytest
+
+from checker.grading import grade
+from checker.lint import scripts
+from checker.replay import run_script
+from tests.support import COURSE, ROOT
+
+
+def _cases(kind=None):
+    for lab in COURSE.ready:
+        # Labs that use the same services run one after the other, on one platform.
+        group = pytest.mark.xdist_group("-".join(lab.services) or lab.name)
+        if kind is None:
+            yield pytest.param(lab, id=lab.name, marks=group)
+            continue
+        for script in scripts(ROOT / "solutions" / lab.name, kind):
+            yield pytest.param(lab, script, id=f"{lab.name}-{script.path.stem}", marks=group)
+
+
+def _told(result):
+    return [(check.name, check.outcome, check.earned, check.messages) for check in result.checks]
+
+
+@pytest.mark.parametrize("lab", _cases())
+def test_the_starter_earns_nothing(bench, lab):
+    result = grade(lab, bench.start(lab))
+    assert result.earned == 0, _told(result)
+    assert {check.outcome for check in result.checks} <= {"failed", "blocked"}, _told(result)
+    assert result.integrity == "ok"
+
+
+@pytest.mark.parametrize("lab", _cases())
+def test_the_solution_earns_everything(bench, lab):
+    result = grade(lab, bench.solved(lab))
+    assert result.outcome == "passed", _told(result)
+    assert result.earned == result.possible
+    assert result.integrity == "ok", result.doubts
+
+
+@pytest.mark.parametrize(("lab", "script"), _cases("right"))
+def test_another_right_answer_is_accepted(bench, lab, script):
+    workspace = bench.solved(lab) if script.after == "solution" else bench.start(lab)
+    run_script(script.path, workspace.path)
+    result = grade(lab, workspace)
+    assert result.outcome == "passed", _told(result)
+    assert result.integrity == "ok", result.doubts
+
+
+@pytest.mark.parametrize(("lab", "script"), _cases("wrong"))
+def test_a_wrong_answer_fails_exactly_the_check_it_names(bench, lab, script):
+    workspace = bench.solved(lab) if script.after == "solution" else bench.start(lab)
+    run_script(script.path, workspace.path)
+    result = grade(lab, workspace)
+    failed = {check.name for check in result.checks if check.outcome == "failed"}
+    assert failed == {script.refused_by}, _told(result)
+    assert not [check for check in result.checks if check.outcome == "error"], _told(result)
+    refusal = next(check for check in result.checks if check.name == script.refused_by)
+    assert all(message.found and message.expected and message.next_step for message in refusal.messages)
