@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import httpx
@@ -20,31 +24,44 @@ import httpx
 from checker.course import MlflowSource
 from checker.errors import Unavailable
 from checker.evidence.foreign import ForeignText, mapping, parse_yaml, sequence
-from checker.evidence.mlflow import ArtifactFile, Dataset, Experiment, LoggedModel, Mlflow, Run
+from checker.evidence.mlflow import ArtifactFile, Dataset, Experiment, LoggedModel, Mlflow, Run, RunStatus
 from checker.text import clean
 
 LARGEST_ANSWER = 32 << 20
 LARGEST_MODEL = 256 << 20
+LARGEST_MLMODEL = 1 << 20
 MOST_RUNS = 500
-MOST_MODELS = 200
+MOST_MODELS = 100
 MOST_FILES = 500
 MOST_FOLDERS = 100
+MOST_ITEMS = 2000
+PAGE = 100
+SECONDS = 90.0
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 START = "run `infra up`, then check again; `infra status` shows what runs"
 
 
 class MlflowServer:
-    """One tracking server. Every answer is bounded in size and time; a redirect is not followed."""
+    """One tracking server, read for at most `seconds` in all. Answers are bounded; no redirect is followed."""
 
-    def __init__(self, address: str) -> None:
-        if not address.startswith(("http://", "https://")):
+    def __init__(self, address: str, seconds: float = SECONDS) -> None:
+        self.address = clean(address.rstrip("/"), 200)
+        self._seconds, self._ends = seconds, time.monotonic() + seconds
+        try:
+            url = httpx.URL(address.rstrip("/"))
+        except (httpx.InvalidURL, ValueError):
+            url = httpx.URL("")
+        if url.scheme not in ("http", "https") or not url.host:
             raise Unavailable(
-                f"MLFLOW_TRACKING_URI is {clean(address) or 'not set'}",
+                f"MLFLOW_TRACKING_URI is {self.address or 'not set'}",
                 expected="the address of a running MLflow server, such as http://127.0.0.1:5000",
                 next_step=START,
             )
-        self.address = address.rstrip("/")
-        self._client = httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+        self._url = str(url)
+        # Without compression, a small answer cannot grow here.
+        self._client = httpx.Client(
+            timeout=TIMEOUT, follow_redirects=False, trust_env=False, headers={"Accept-Encoding": "identity"}
+        )
 
     def __enter__(self) -> MlflowServer:
         return self
@@ -58,34 +75,62 @@ class MlflowServer:
         """Return status and body of one answer.
 
         Raises:
-            Unavailable: no answer, a redirect, a server error, or more than `largest` bytes.
+            Unavailable: no answer, none in time, a redirect, a server error, or more than `largest` bytes.
         """
-        url = self.address + path
-        body = bytearray()
         try:
-            with self._client.stream(method, url, **arguments) as response:
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > largest:
-                        raise Unavailable(
-                            f"MLflow at {self.address} sent more than {largest} bytes",
-                            expected="a shorter answer",
-                            next_step=START,
-                        )
-                status = response.status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            status, body = self._in_time(lambda: self._read(method, path, largest, arguments))
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, RuntimeError) as error:
             raise Unavailable(
                 f"MLflow at {self.address} does not answer: {type(error).__name__}",
                 expected="a running MLflow server",
                 next_step=START,
             ) from error
-        if 300 <= status < 400 or status >= 500 or status in (401, 403, 429):
+        if not 200 <= status < 300 and status not in (400, 404):
             raise Unavailable(
                 f"MLflow at {self.address} answered with status {status}",
                 expected="status 200",
                 next_step=START,
             )
-        return status, bytes(body)
+        return status, body
+
+    def _in_time(self, read: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
+        """Do `read` in a thread, and wait only as long as the server has left: a slow drip never ends by itself."""
+        answers: queue.SimpleQueue[tuple[tuple[int, bytes] | None, BaseException | None]] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                answers.put((read(), None))
+            except BaseException as error:
+                answers.put((None, error))
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            value, error = answers.get(timeout=max(0.01, self._ends - time.monotonic()))
+        except queue.Empty:
+            self._client.close()
+            raise Unavailable(
+                f"MLflow at {self.address} did not tell everything within {self._seconds:g} seconds",
+                expected="answers in time",
+                next_step="run `infra status`; if MLflow is slow, close other programs, then check again",
+            ) from None
+        if value is None:
+            raise error or RuntimeError("no answer")
+        return value
+
+    def _read(self, method: str, path: str, largest: int, arguments: dict[str, Any]) -> tuple[int, bytes]:
+        body = bytearray()
+        with self._client.stream(method, self._url + path, **arguments) as response:
+            for chunk in response.iter_raw():
+                body += chunk
+                if len(body) > largest:
+                    raise Unavailable(
+                        f"MLflow at {self.address} sent more than {largest} bytes",
+                        expected="a shorter answer",
+                        next_step=START,
+                    )
+                if time.monotonic() > self._ends:
+                    raise httpx.ReadTimeout("too slow")
+        return response.status_code, bytes(body)
 
     def call(self, path: str, body: dict[str, Any] | None = None, **query: str | int) -> dict[str, Any] | None:
         """Return the JSON answer of a tracking call, or None where MLflow says that there is no such thing."""
@@ -96,7 +141,7 @@ class MlflowServer:
             data = json.loads(content)
         except (ValueError, RecursionError):
             data = None
-        if not isinstance(data, dict) or (status != 200 and "error_code" not in data):
+        if not isinstance(data, dict) or (status != 200 and not isinstance(data.get("error_code"), str)):
             raise Unavailable(
                 f"what answers at {self.address} is no MLflow server (status {status}, no JSON)",
                 expected="an MLflow server",
@@ -126,59 +171,76 @@ def _experiment(server: MlflowServer, name: str) -> Experiment:
     data = mapping(mapping(answer).get("experiment"))
     if data.get("lifecycle_stage") != "active":
         return Experiment(name=name)
-    identity = str(data.get("experiment_id"))
-    search = {
-        "experiment_ids": [identity],
-        "max_results": MOST_RUNS,
-        "order_by": ["attributes.start_time DESC"],
-    }
-    runs = mapping(server.call("runs/search", search)).get("runs")
-    models = mapping(server.call("logged-models/search", {"experiment_ids": [identity], "max_results": 50})).get(
-        "models"
-    )
+    identity = _text(data.get("experiment_id"), 100)
+    newest = ["attributes.start_time DESC"]
+    runs = _pages(server, "runs/search", {"experiment_ids": [identity], "order_by": newest}, "runs", MOST_RUNS)
+    models = _pages(server, "logged-models/search", {"experiment_ids": [identity]}, "models", MOST_MODELS)
     return Experiment(
         name=name,
         experiment_id=identity,
         present=True,
         created=_time(data.get("creation_time")),
-        runs=tuple(_run(mapping(each)) for each in sequence(runs)),
-        models=tuple(_model(server, mapping(each)) for each in sequence(models)[:MOST_MODELS]),
+        runs=tuple(map(_run, runs)),
+        models=tuple(_model(server, each) for each in models),
     )
+
+
+def _pages(server: MlflowServer, path: str, search: dict[str, Any], name: str, most: int) -> Iterator[dict[str, Any]]:
+    """Yield the first `most` items of a paged answer."""
+    token, count = "", 0
+    while count < most:
+        body = search | {"max_results": PAGE} | ({"page_token": token} if token else {})
+        answer = mapping(server.call(path, body))
+        items = sequence(answer.get(name))[: most - count]
+        yield from map(mapping, items)
+        count += len(items)
+        token = _text(answer.get("next_page_token"), 5000)
+        if not token or not items:
+            return
 
 
 def _run(data: dict[str, Any]) -> Run:
     info, content = mapping(data.get("info")), mapping(data.get("data"))
-    status = info.get("status")
-    known = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
-    outputs = sequence(mapping(data.get("outputs")).get("model_outputs"))
-    inputs = sequence(mapping(data.get("inputs")).get("dataset_inputs"))
+    status: RunStatus = next((each for each in get_args(RunStatus) if each == info.get("status")), "UNKNOWN")
+    outputs = sequence(mapping(data.get("outputs")).get("model_outputs"))[:MOST_MODELS]
+    inputs = sequence(mapping(data.get("inputs")).get("dataset_inputs"))[:MOST_MODELS]
     return Run(
-        run_id=str(info.get("run_id", "")),
-        name=str(info.get("run_name", ""))[:500],
-        status=status if status in known else "UNKNOWN",
+        run_id=_text(info.get("run_id"), 100),
+        name=_text(info.get("run_name"), 500),
+        status=status,
         started=_time(info.get("start_time")),
         ended=_time(info.get("end_time")),
-        params={key: str(value)[:6000] for key, value in _pairs(content.get("params"))},
+        params={key: _text(value, 6000) for key, value in _pairs(content.get("params"))},
         metrics={
             key: number for key, value in _pairs(content.get("metrics")) if (number := _number(value)) is not None
         },
-        tags={key: str(value)[:5000] for key, value in _pairs(content.get("tags"))},
+        tags={key: _text(value, 5000) for key, value in _pairs(content.get("tags"))},
         datasets=tuple(map(_dataset, map(mapping, inputs))),
-        model_ids=tuple(str(mapping(each).get("model_id", "")) for each in outputs),
+        model_ids=tuple(_text(mapping(each).get("model_id"), 100) for each in outputs),
     )
 
 
 def _pairs(items: Any) -> Iterator[tuple[str, Any]]:
-    for item in map(mapping, sequence(items)):
+    for item in map(mapping, sequence(items)[:MOST_ITEMS]):
         if isinstance(item.get("key"), str):
-            yield item["key"], item.get("value")
+            yield _text(item["key"], 250), item.get("value")
+
+
+def _text(value: Any, longest: int) -> str:
+    """Return a text or a whole number as text that can be stored; empty for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
+        return str(value)
+    # JSON may hold halves of surrogate pairs, which no file can.
+    return value[:longest].encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:
-    """Return a metric as a float; MLflow writes NaN and infinities as text."""
+    """Return a metric as a float; MLflow writes NaN as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
+        return float(value[:50] if isinstance(value, str) else value)
+    except (ValueError, OverflowError):
         return None
 
 
@@ -194,33 +256,33 @@ def _dataset(data: dict[str, Any]) -> Dataset:
     dataset = mapping(data.get("dataset"))
     tags = dict(_pairs(data.get("tags")))
     return Dataset(
-        name=str(dataset.get("name", ""))[:500],
-        digest=str(dataset.get("digest", ""))[:100],
-        source_type=str(dataset.get("source_type", ""))[:100],
-        source=str(dataset.get("source", ""))[:5000],
-        profile=str(dataset.get("profile", ""))[:5000],
-        context=str(tags.get("mlflow.data.context", ""))[:100],
+        name=_text(dataset.get("name"), 500),
+        digest=_text(dataset.get("digest"), 100),
+        source_type=_text(dataset.get("source_type"), 100),
+        source=_text(dataset.get("source"), 5000),
+        profile=_text(dataset.get("profile"), 5000),
+        context=_text(tags.get("mlflow.data.context"), 100),
     )
 
 
 def _model(server: MlflowServer, data: dict[str, Any]) -> LoggedModel:
     info = mapping(data.get("info"))
-    uri = str(info.get("artifact_uri", ""))
-    path = uri.removeprefix("mlflow-artifacts:/").lstrip("/") if uri.startswith("mlflow-artifacts:/") else ""
-    status = info.get("status")
-    names = {1: "LOGGED_MODEL_PENDING", 2: "LOGGED_MODEL_READY", 3: "LOGGED_MODEL_UPLOAD_FAILED"}
+    stored = re.fullmatch(r"mlflow-artifacts:(?://[^/]*)?/+(.+)", _text(info.get("artifact_uri"), 2000), re.DOTALL)
+    path = stored[1].rstrip("/") if stored and ".." not in stored[1].split("/") else ""
     model = LoggedModel(
-        model_id=str(info.get("model_id", "")),
-        name=str(info.get("name", ""))[:500],
-        status=names.get(status, "UNKNOWN") if isinstance(status, int) else str(status),
-        source_run_id=str(info.get("source_run_id", "")),
+        model_id=_text(info.get("model_id"), 100),
+        name=_text(info.get("name"), 500),
+        status=_text(info.get("status"), 50),
+        source_run_id=_text(info.get("source_run_id"), 100),
         artifact_path=path,
         created=_time(info.get("creation_timestamp_ms")),
     )
+    if model.status != "LOGGED_MODEL_READY" or not model.model_id:
+        return model
     if not path:
         return model.model_copy(update={"problem": "its files are not in this server's store"})
     files = tuple(_listing(server, model.model_id))
-    content = server.file(f"{path}/MLmodel", LARGEST_ANSWER) if files else None
+    content = server.file(f"{path}/MLmodel", LARGEST_MLMODEL) if files else None
     if content is None:
         return model.model_copy(update={"files": files, "problem": "it has no file `MLmodel`"})
     try:
@@ -230,27 +292,28 @@ def _model(server: MlflowServer, data: dict[str, Any]) -> LoggedModel:
     return model.model_copy(
         update={
             "files": files,
-            "flavors": tuple(sorted(mapping(described.get("flavors")))),
-            "has_signature": bool(mapping(described.get("signature"))),
+            "flavors": tuple(sorted(_text(each, 100) for each in mapping(described.get("flavors"))))[:50],
+            "has_signature": bool(_text(mapping(described.get("signature")).get("inputs"), 1)),
         }
     )
 
 
 def _listing(server: MlflowServer, model_id: str) -> Iterator[ArtifactFile]:
     """Yield the files of a logged model, folder by folder, bounded in number."""
-    folders, seen, count = [""], 0, 0
-    while folders and seen < MOST_FOLDERS:
+    folders, looked, count = [""], {""}, 0
+    while folders:
         folder = folders.pop()
-        seen += 1
         query: dict[str, Any] = {"artifact_directory_path": folder} if folder else {}
-        answer = server.call(f"logged-models/{quote(model_id)}/artifacts/directories", **query)
+        answer = server.call(f"logged-models/{quote(model_id, safe='')}/artifacts/directories", **query)
         for item in map(mapping, sequence(mapping(answer).get("files"))):
-            path, size = str(item.get("path", "")), _number(item.get("file_size")) or 0
+            path, size = _text(item.get("path"), 1000), _number(item.get("file_size"))
             if item.get("is_dir"):
-                folders.append(path)
-            elif count < MOST_FILES:
+                if path not in looked and len(looked) < MOST_FOLDERS:
+                    looked.add(path)
+                    folders.append(path)
+            elif path and count < MOST_FILES:
                 count += 1
-                yield ArtifactFile(path=path, size=int(size))
+                yield ArtifactFile(path=path, size=int(size) if size and 0 < size < 1e15 else 0)
 
 
 def fetch_model(server: MlflowServer, model: LoggedModel, folder: Path) -> None:
@@ -263,12 +326,17 @@ def fetch_model(server: MlflowServer, model: LoggedModel, folder: Path) -> None:
     total = 0
     for file in model.files:
         path = PurePosixPath(file.path)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
+        if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in file.path:
             raise ValueError("one of its files has a path outside the model")
+        if total + file.size > LARGEST_MODEL:
+            raise ValueError(f"it has more than {LARGEST_MODEL >> 20} MiB")
         content = server.file(f"{model.artifact_path}/{file.path}", LARGEST_MODEL - total)
         if content is None:
             raise ValueError(f"its file `{clean(file.path, 80)}` is gone from the store")
         total += len(content)
         target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except OSError as error:
+            raise ValueError(f"its file `{clean(file.path, 80)}` cannot be stored: {error.strerror}") from error

@@ -9,12 +9,16 @@ from checker.evidence.base import Record
 
 
 class NotebookRun(Record):
-    """One case of a notebook's re-execution: the JSON it wrote as `output`, or the `problem` in words."""
+    """One case of a notebook's re-execution: the JSON it wrote as `output`, or the `problem` in words.
+
+    For each parameter that named a table: how many `rows` it had, and the numbers (from 0) of its `positives`.
+    """
 
     notebook: str
     case: str
     output: Any = None
     rows: dict[str, int] = {}
+    positives: dict[str, tuple[int, ...]] = {}
     problem: str | None = None
 
 
@@ -22,6 +26,7 @@ class Score(Record):
     """What a logged model answers on one table, measured by the grader. `problem` in words when it does not.
 
     `tp`, `fp`, `fn`, `tn` count rows; `f1` is 2 tp / (2 tp + fp + fn), 0 where nothing is found.
+    `answers` is a digest of all predictions in order: two models with the same one answer alike.
     """
 
     model_id: str
@@ -31,6 +36,7 @@ class Score(Record):
     fp: int = 0
     fn: int = 0
     tn: int = 0
+    answers: str = ""
     problem: str | None = None
 
     @property
@@ -50,11 +56,20 @@ class Score(Record):
         return 2 * self.tp / total if total else 0.0
 
 
+class TableDigest(Record):
+    """A table of the learner's world, and the digests that MLflow gives it in the ways it is commonly logged."""
+
+    table: str
+    rows: int
+    digests: tuple[str, ...] = ()
+
+
 class Proofs(Record):
     """Everything that was recomputed for a lab."""
 
     notebooks: tuple[NotebookRun, ...] = ()
     scores: tuple[Score, ...] = ()
+    tables: tuple[TableDigest, ...] = ()
 
     def notebook(self, path: str, case: str) -> NotebookRun:
         """Return the re-execution of `path` in `case`; the check fails when the notebook did not run through."""
@@ -63,8 +78,8 @@ class Proofs(Record):
             raise LookupError(f"no proof of {path!r} in case {case!r}")
         if run.problem:
             raise Failed(
-                f"`{path}` does not run from a clean kernel: {run.problem}",
-                expected="a notebook that runs from top to bottom in a fresh process, in any folder",
+                f"`{path}`, run again from a clean kernel (case `{case}`): {run.problem}",
+                expected="a notebook that runs from top to bottom in a fresh process and writes its output",
                 next_step=f"restart the kernel of `{path}`, run all cells, and mend the first that fails",
             )
         return run
@@ -72,3 +87,7 @@ class Proofs(Record):
     def score(self, model_id: str, table: str) -> Score | None:
         """Return what the model scored on `table`, or None when it was not asked."""
         return next((each for each in self.scores if (each.model_id, each.table) == (model_id, table)), None)
+
+    def digests(self, table: str) -> tuple[str, ...]:
+        """Return what MLflow may call `table`, made from the learner's seed; no held-out table has any."""
+        return next((each.digests for each in self.tables if each.table == table), ())

@@ -21,7 +21,7 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence) -> Evidence:
 
     try:
         key = grader_key()
-        runs, scores = [], []
+        runs, scores, tables = [], [], []
         if wanted.notebooks:
             from checker.prove.notebooks import rerun
 
@@ -29,11 +29,14 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence) -> Evidence:
         if wanted.models and evidence.mlflow is not None:
             from checker.prove.models import score
 
-            scores = [each for proof in wanted.models for each in score(proof, evidence, key)]
+            for each in wanted.models:
+                scored, known = score(each, evidence, key)
+                scores += scored
+                tables += known
     except CheckerError as error:
         found = Gap(found=error.found, expected=error.expected, next_step=error.next_step)
         return evidence.model_copy(update={"gaps": evidence.gaps | {"proofs": found}})
-    proofs = Proofs(notebooks=tuple(runs), scores=tuple(scores))
+    proofs = Proofs(notebooks=tuple(runs), scores=tuple(scores), tables=tuple(tables))
     gaps = evidence.gaps
     if wanted.models and "mlflow" in gaps:
         gaps = gaps | {"proofs": gaps["mlflow"]}

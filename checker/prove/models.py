@@ -2,92 +2,119 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.collect.mlflow import MlflowServer, fetch_model
 from checker.course import ModelProof
 from checker.evidence import Evidence
-from checker.evidence.mlflow import LoggedModel
-from checker.evidence.proofs import Score
-from checker.jail import Limits, run_task
+from checker.evidence.mlflow import Experiment, LoggedModel
+from checker.evidence.proofs import Score, TableDigest
+from checker.jail import Answer, Limits, run_task
 from checker.recipes import make_table
 from checker.text import clean
 
+if TYPE_CHECKING:
+    from checker.world import Table
 
-def score(proof: ModelProof, evidence: Evidence, key: bytes) -> Iterator[Score]:
-    """Yield a score for each of the experiment's newest models and each table.
+SECONDS_A_MODEL = 30
+MEMORY = 4 << 30
+
+
+def score(proof: ModelProof, evidence: Evidence, key: bytes) -> tuple[list[Score], list[TableDigest]]:
+    """Return a score for each of the experiment's newest models and each table, and MLflow's names of the tables.
 
     Raises:
         Unavailable: MLflow stopped answering.
     """
     mlflow = evidence.mlflow
     experiment = next((each for each in mlflow.experiments if each.name == proof.experiment), None) if mlflow else None
-    if mlflow is None or experiment is None:
-        return
-    models = _candidates(proof, experiment.models, {each for run in experiment.runs for each in run.model_ids})
+    if mlflow is None or experiment is None or not experiment.runs:
+        return [], []
+    seed = evidence.workspace.seed
+    tables = {name: make_table(recipe, seed, key) for name, recipe in proof.tables.items()}
+    known = [_digests(name, table, proof) for name, table in tables.items() if not proof.tables[name].holdout]
+    models = _candidates(proof, experiment)
     if not models:
-        return
-    labels: dict[str, Sequence[int]] = {}
+        return [], known
     with tempfile.TemporaryDirectory(prefix="checker-score-") as scratch:
-        folder = Path(scratch)
-        tables, folders, broken = {}, {}, {}
-        for name, recipe in proof.tables.items():
-            table = make_table(recipe, evidence.workspace.seed, key)
-            labels[name] = [int(each) for each in table[proof.target]]
-            tables[name] = str(folder / f"{name}.csv")
-            Path(tables[name]).write_bytes(
-                table.select(name for name in table.columns if name != proof.target).to_csv()
-            )
-        with MlflowServer(mlflow.address) as server:
-            for number, model in enumerate(models):
-                target = folder / f"model-{number}"
-                try:
-                    fetch_model(server, model, target)
-                    folders[model.model_id] = str(target)
-                except ValueError as error:
-                    broken[model.model_id] = str(error)
-        request = {"models": folders, "tables": tables}
-        limits = Limits(seconds=proof.seconds, cpu_seconds=proof.seconds)
-        answer = run_task("score", request, folder, limits)
+        folders, broken = _fetch(mlflow.address, models, Path(scratch))
+        answer = _ask(proof, tables, folders, Path(scratch))
+    scores = []
     for model in models:
-        for name, truth in labels.items():
+        for name, table in tables.items():
             problem = broken.get(model.model_id) or answer.problem
             value = None if problem else _part(_part(answer.value, model.model_id), name)
-            yield _score(model.model_id, name, truth, value, problem)
+            truth = "".join(map(str, table[proof.target]))
+            scores.append(_score(model.model_id, name, truth, value, problem))
+    return scores, known
 
 
-def _candidates(proof: ModelProof, models: Sequence[LoggedModel], named: set[str]) -> list[LoggedModel]:
-    """The newest models that a run names as its own and that are whole."""
-    return [model for model in models if model.ready and model.model_id in named][: proof.at_most]
+def _candidates(proof: ModelProof, experiment: Experiment) -> list[LoggedModel]:
+    """The newest models that are whole and belong to a finished run."""
+    runs = {run.run_id: run for run in experiment.runs if run.status == "FINISHED"}
+    named = {each for run in runs.values() for each in run.model_ids}
+    whole = [
+        each for each in experiment.models if each.ready and (each.model_id in named or each.source_run_id in runs)
+    ]
+    return whole[: proof.at_most]
+
+
+def _digests(name: str, table: Table, proof: ModelProof) -> TableDigest:
+    from checker.prove.digests import mlflow_digests
+
+    columns = {each: table[each] for each in table.columns}
+    return TableDigest(table=name, rows=len(table), digests=mlflow_digests(columns, proof.target))
+
+
+def _fetch(address: str, models: Iterable[LoggedModel], folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Copy the models into `folder`; return where each is, and what is wrong with those that are nowhere."""
+    folders, broken = {}, {}
+    with MlflowServer(address) as server:
+        for number, model in enumerate(models):
+            target = folder / f"model-{number}"
+            try:
+                fetch_model(server, model, target)
+                folders[model.model_id] = str(target)
+            except ValueError as error:
+                broken[model.model_id] = str(error)
+    return folders, broken
+
+
+def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str], folder: Path) -> Answer:
+    """Let the models predict, without the labels, in a process of their own."""
+    if not models:
+        return Answer(problem="it has no files")
+    paths = {}
+    for name, table in tables.items():
+        paths[name] = str(folder / f"{name}.csv")
+        Path(paths[name]).write_bytes(table.select(each for each in table.columns if each != proof.target).to_csv())
+    request = {"models": models, "tables": paths, "seconds": min(SECONDS_A_MODEL, proof.seconds)}
+    return run_task("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY))
 
 
 def _part(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
-def _score(model_id: str, table: str, truth: Sequence[int], answer: Any, problem: str | None) -> Score:
-    """Compare predictions with the truth; the answer comes from learner code and may be anything."""
+def _score(model_id: str, table: str, truth: str, answer: Any, problem: str | None) -> Score:
+    """Compare predictions with the truth, both as texts of 0 and 1; the answer may be anything."""
     predictions = _part(answer, "predictions")
-    if problem is None and not isinstance(predictions, list):
+    if problem is None and (not isinstance(predictions, str) or len(predictions) != len(truth)):
         said = _part(answer, "problem")
         problem = said if isinstance(said, str) else "it gave no predictions"
-    if problem is None and len(predictions) != len(truth):
-        problem = f"it gave {len(predictions)} predictions for {len(truth)} rows"
-    if problem is None and not all(type(each) in (int, float) and each in (0, 1) for each in predictions):
+    if problem is None and set(predictions) - {"0", "1"}:
         problem = "it answers with something else than 0 and 1"
     if problem is not None:
         return Score(model_id=model_id, table=table, problem=clean(problem))
+    tp, fp, fn, tn = _count(truth, predictions)
+    answers = hashlib.sha256(predictions.encode()).hexdigest()[:16]
+    return Score(model_id=model_id, table=table, rows=len(truth), tp=tp, fp=fp, fn=fn, tn=tn, answers=answers)
+
+
+def _count(truth: Sequence[str], predictions: Sequence[str]) -> tuple[int, int, int, int]:
     pairs = list(zip(truth, predictions, strict=True))
-    counts = {pair: pairs.count(pair) for pair in ((1, 1), (0, 1), (1, 0), (0, 0))}
-    return Score(
-        model_id=model_id,
-        table=table,
-        rows=len(pairs),
-        tp=counts[1, 1],
-        fp=counts[0, 1],
-        fn=counts[1, 0],
-        tn=counts[0, 0],
-    )
+    return pairs.count(("1", "1")), pairs.count(("0", "1")), pairs.count(("1", "0")), pairs.count(("0", "0"))
