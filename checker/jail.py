@@ -2,6 +2,9 @@
 
 The child runs a task of `checker.tasks` by name: it reads its request from a file, and what it
 answers is data that the caller must validate, since learner code in it may answer anything.
+
+`confined`, the child runs behind the walls of bubblewrap; without them, it is a plain child process, which
+is enough for one's own work on one's own machine and for nothing else.
 """
 
 from __future__ import annotations
@@ -13,9 +16,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from checker.errors import Unavailable
 from checker.evidence.foreign import ForeignText, parse_json
@@ -23,13 +29,17 @@ from checker.text import clean
 
 LARGEST_ANSWER = 8 << 20
 LARGEST_LOG = 64 << 10
+WATCH_EVERY = 0.1
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a task may use: wall-clock and CPU seconds, bytes of address space and of any one file, open files.
+    """What a task may use.
 
-    The child sets them on itself before it runs anything of the learner's.
+    `cpu_seconds`, `memory` (bytes of address space), `file_size` (bytes) and `open_files` hold for each process:
+    the child sets them on itself before it runs anything of the learner's. `seconds` of wall-clock time,
+    `processes` and `resident` (bytes in memory) hold for all of them together: the caller watches, and
+    ends them all. `scratch` is what a confined task may write, in bytes.
     """
 
     seconds: float = 120
@@ -37,6 +47,9 @@ class Limits:
     memory: int = 8 << 30
     file_size: int = 512 << 20
     open_files: int = 512
+    processes: int = 64
+    resident: int = 4 << 30
+    scratch: int = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -48,26 +61,36 @@ class Answer:
     log: str = ""
 
 
-def run_task(task: str, request: dict[str, Any], folder: Path, limits: Limits | None = None) -> Answer:
-    """Run `checker.tasks.<task>` with `request` in `folder`, and kill its whole process group when it ends.
+def run_task(
+    task: str, request: dict[str, Any], folder: Path, limits: Limits | None = None, *, confined: bool = False
+) -> Answer:
+    """Run `checker.tasks.<task>` with `request`, and end all its processes when it ends.
 
-    Only the answer file counts, and only while it is small JSON. The environment is bare: no token,
-    no tracking address, an empty home in `folder`.
+    Only the answer file counts, and only while it is small JSON. The environment is bare: no token and
+    no tracking address. A task reads `folder` and works in a home of its own, which is gone afterwards;
+    a confined one can do nothing else.
 
     Raises:
-        Unavailable: the process could not be started at all.
+        Unavailable: the process could not be started, or the walls could not be built.
     """
     limits = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="checker-task-") as private:
         request_file, answer_file, log_file = (Path(private, name) for name in ("request", "answer", "log"))
         request_file.write_text(json.dumps({"limits": asdict(limits), "request": request}), encoding="utf-8")
         command = [sys.executable, "-I", "-m", "checker.tasks", task, str(request_file), str(answer_file)]
+        home = Path(private, "home")
+        home.mkdir()
+        environment = _environment(Path("/tmp") if confined else home)  # noqa: S108 - the jail's own
+        if confined:
+            from checker.bubblewrap import walls
+
+            command = [*walls([folder], [Path(private)], environment, limits.scratch), *command]
         with log_file.open("wb") as log:
             try:
                 child = subprocess.Popen(
                     command,
-                    cwd=folder,
-                    env=_environment(folder),
+                    cwd=home,
+                    env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -79,21 +102,27 @@ def run_task(task: str, request: dict[str, Any], folder: Path, limits: Limits | 
                     expected="a free process slot and memory",
                     next_step="close other programs and check again",
                 ) from error
-            problem = _wait(child, limits.seconds)
+            problem = _wait(child, limits)
         output = _tail(log_file)
         if problem is None and child.returncode != 0:
             problem = _last_line(output) or _died(child.returncode)
+            if confined and problem.startswith("bwrap:"):
+                raise Unavailable(
+                    f"the jail cannot be built: {clean(problem)}",
+                    expected="bubblewrap with user namespaces",
+                    next_step="run `checker doctor`",
+                )
         if problem is not None:
             return Answer(problem=clean(problem), log=output)
         return _read(answer_file, output)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(home: Path) -> dict[str, str]:
     """What a task sees: paths of the interpreter and nothing of the caller's."""
     return {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
+        "HOME": str(home),
+        "TMPDIR": str(home),
         "LANG": "C.UTF-8",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
@@ -103,17 +132,41 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _wait(child: subprocess.Popen[bytes], seconds: float) -> str | None:
-    """Wait for the child; whatever happens, nothing of its process group is left behind."""
+def _wait(child: subprocess.Popen[bytes], limits: Limits) -> str | None:
+    """Wait for the child and watch all its processes; whatever happens, none of them is left behind."""
+    ends = time.monotonic() + limits.seconds
+    family: dict[int, psutil.Process] = {}
     try:
-        child.wait(timeout=seconds)
-        return None
-    except subprocess.TimeoutExpired:
-        return f"it did not end within {seconds:g} seconds"
+        while (left := ends - time.monotonic()) > 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=min(WATCH_EVERY, left))
+                return None
+            with contextlib.suppress(psutil.Error):
+                family |= {each.pid: each for each in psutil.Process(child.pid).children(recursive=True)}
+            if problem := _too_much(family, limits):
+                return problem
+        return f"it did not end within {limits.seconds:g} seconds"
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
+        # Those that left the group: psutil compares the time of their start, so no stranger is hit.
+        for process in family.values():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
         child.wait()
+
+
+def _too_much(family: dict[int, psutil.Process], limits: Limits) -> str | None:
+    resident, count = 0, 0
+    for process in family.values():
+        with contextlib.suppress(psutil.Error):
+            resident += process.memory_info().rss
+            count += 1
+    if count > limits.processes:
+        return f"it started {count} processes, more than {limits.processes}"
+    if resident > limits.resident:
+        return f"it took {resident >> 20} MiB of memory, more than {limits.resident >> 20}"
+    return None
 
 
 def _tail(path: Path) -> str:

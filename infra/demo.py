@@ -26,6 +26,7 @@ from rich.table import Table
 from checker import grading, platform, replay, workspace
 from checker.course import Course, Lab, course_root, load_course
 from checker.errors import CheckerError
+from checker.report import terminal
 from checker.result import LabResult
 
 STEPS_PER_LAB = 4
@@ -61,7 +62,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=2026, help="the seed of the learner's world")
     parser.add_argument("--no-jupyter", action="store_true", help="leave JupyterLab out")
     wanted = parser.parse_args()
-    console = Console(highlight=False)
+    console = terminal.console()
     root = course_root(Path(__file__).parent)
     course = load_course(root)
     labs = list(course.ready)
@@ -156,11 +157,9 @@ def _free_port() -> int:
 
 
 def _show(console: Console, course: Course, stories: list[Story], seconds: float) -> None:
-    table = Table(title=course.title)
-    for name in ("day", "lab", "starter", "solution", "integrity"):
-        table.add_column(name, justify="right" if name in ("day", "starter", "solution") else "left")
-    for name in ("start", "solve", "grade"):
-        table.add_column(f"{name} (s)", justify="right")
+    table = Table(title=f"{course.title}: marks, and the seconds of each step")
+    for name in ("day", "lab", "starter", "solution", "integrity", "start", "solve", "grade"):
+        table.add_column(name, justify="left" if name in ("lab", "integrity") else "right", no_wrap=True)
     for story in sorted(stories, key=lambda each: each.lab.day):
         starter, solution = story.starter, story.solution
         if starter is None or solution is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.collect.reading import Unreadable, matching, read_plain
 from checker.course import Lab, NotebookCase, NotebookProof
-from checker.evidence.foreign import ForeignText, parse_json
+from checker.evidence.foreign import ForeignText, mapping, parse_json
 from checker.evidence.proofs import NotebookRun
 from checker.jail import Limits, run_task
 from checker.keys import derive
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from checker.world import Table
 
 LARGEST_COPIED = 32 << 20
-LARGEST_OUTPUT = 1 << 20
 OUTPUT = Path("output", "result.json")
 
 
@@ -59,20 +58,22 @@ def rerun(proof: NotebookProof, lab: Lab, workspace: Workspace, key: bytes) -> I
         except Unreadable as error:
             yield from _all(proof, names, f"a declared file {error}")
             return
-        request = {"notebook": proof.notebook, "cases": requests}
+        request = {
+            "notebook": proof.notebook,
+            "output": str(OUTPUT),
+            "seconds": proof.seconds,
+            "cases": requests,
+        }
         answer = run_task("notebook", request, root, Limits(seconds=proof.seconds, cpu_seconds=proof.seconds))
-        problems = answer.value if isinstance(answer.value, dict) else {}
+        answers = mapping(answer.value)
         for name in names:
-            problem = answer.problem or problems.get(name)
-            output = None
-            if problem is None:
-                output, problem = _output(Path(requests[name]["folder"]) / OUTPUT, root, proof.output)
+            output, problem = (None, answer.problem) if answer.problem else _output(answers.get(name), proof.output)
             yield NotebookRun(
                 notebook=proof.notebook,
                 case=name,
                 output=output,
                 **facts[name],
-                problem=None if problem is None else str(problem)[:500],
+                problem=problem,
             )
 
 
@@ -127,11 +128,13 @@ def _copy(proof: NotebookProof, lab: Lab, source: Path, target: Path, fixtures: 
         (target / path).write_bytes(data)
 
 
-def _output(path: Path, root: Path, parameter: str) -> tuple[object, str | None]:
-    """Return the JSON that the notebook wrote, or what is wrong with it."""
+def _output(answer: Any, parameter: str) -> tuple[object, str | None]:
+    """Return the JSON that the notebook wrote, or what is wrong; the answer comes from beside learner code."""
+    said = mapping(answer)
+    if not isinstance(said.get("output"), str):
+        problem = said.get("problem")
+        return None, problem[:500] if isinstance(problem, str) else "it gave no answer"
     try:
-        return parse_json(read_plain(path, root, LARGEST_OUTPUT).decode("utf-8")), None
-    except FileNotFoundError:
-        return None, f"it ran, but wrote nothing to the path that its parameter `{parameter}` names"
-    except (Unreadable, UnicodeDecodeError, ForeignText, OSError) as error:
-        return None, f"what it wrote to `{parameter}` {error}"
+        return parse_json(said["output"]), None
+    except ForeignText as error:
+        return None, f"what it wrote to `{parameter}` is {error}"

@@ -5,14 +5,17 @@ The libraries are imported once; each case is a fork of that, so no case sees an
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
-import signal
+import shutil
+import stat
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
+
+from checker.tasks import forks
 
 PRELOADED = (
     "pandas",
@@ -21,69 +24,61 @@ PRELOADED = (
     "sklearn.model_selection",
     "IPython.core.interactiveshell",
 )
-LONGEST = 4000
+LARGEST_OUTPUT = 1 << 20
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """Return for each case None, or what went wrong in words.
+    """Return for each case {"output": text} that the notebook wrote, or {"problem": words}.
 
-    `request`: `notebook` (name of the file), `cases` maps names to {"folder", "parameters"}; each
-    folder holds its own copy of the notebook and what it needs.
+    `request`: `notebook` and `output` are names of files, `seconds` is what one case may take, `cases`
+    maps names to {"folder", "parameters"}; each folder holds the notebook and what it needs, and is left
+    as it is.
     """
     text = Path(next(iter(request["cases"].values()))["folder"], request["notebook"]).read_text(encoding="utf-8")
     for name in PRELOADED:
         if name.split(".")[0] in text or name.startswith("IPython"):
             importlib.import_module(name)
-    return {name: _fork(request["notebook"], case) for name, case in request["cases"].items()}
+    return {name: _fork(request, case) for name, case in request["cases"].items()}
 
 
-def _fork(notebook: str, case: dict[str, Any]) -> str | None:
-    """Run one case in a fork and return its problem."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _reseed()
+def _fork(request: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+    """Run one case in a fork, in a copy of its folder."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        shutil.copytree(case["folder"], place, dirs_exist_ok=True)
         try:
-            problem = _run_cells(notebook, case)
-        except BaseException as error:
-            problem = f"it is no notebook that can be run: {type(error).__name__}: {error}"[:500]
-        with contextlib.suppress(OSError):
-            os.write(writing, json.dumps(problem)[:LONGEST].encode())
-        os._exit(0)
-    os.close(writing)
-    _, status = os.waitpid(child, 0)
-    # What the notebook left running may hold the other end open: take what is there, wait for no end.
-    os.set_blocking(reading, False)
-    with os.fdopen(reading, "rb", buffering=0) as pipe:
-        said = pipe.read(LONGEST) or b""
+            problem = forks.ask(lambda: _run_cells(request["notebook"], Path(place), case), request["seconds"])
+        except forks.Silent as silence:
+            return {"problem": f"it {silence}"}
+        return {"problem": str(problem)} if problem is not None else _output(Path(place, request["output"]))
+
+
+def _output(path: Path) -> dict[str, Any]:
+    """Return what the notebook wrote, if it is a plain short text."""
     try:
-        problem = json.loads(said)
-    except ValueError:
-        return "its process ended in the middle" + _signal(status)
-    return None if problem is None else str(problem)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(LARGEST_OUTPUT + 1)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode) or len(content) > LARGEST_OUTPUT:
+                return {"problem": "what it wrote as its output is no plain file of at most 1 MiB"}
+        return {"output": content.decode("utf-8")}
+    except FileNotFoundError:
+        return {"problem": "it ran, but wrote nothing to the path that it was given for its output"}
+    except (OSError, UnicodeDecodeError) as error:
+        return {"problem": f"what it wrote as its output cannot be read: {error}"[:500]}
 
 
-def _signal(status: int) -> str:
-    if not os.WIFSIGNALED(status):
-        return ""
-    name = signal.Signals(os.WTERMSIG(status)).name
-    hint = ", perhaps for too much CPU time or memory" if name in ("SIGKILL", "SIGXCPU") else ""
-    return f": it was ended by {name}{hint}"
-
-
-def _reseed() -> None:
-    """Give numpy's global generator, which a fork inherits, a state of its own, as a new process has."""
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()
-
-
-def _run_cells(notebook: str, case: dict[str, Any]) -> str | None:
+def _run_cells(notebook: str, folder: Path, case: dict[str, Any]) -> str | None:
     """Return None when every cell ran, else which one did not and why."""
+    try:
+        return _run_steps(notebook, folder, case)
+    except BaseException as error:
+        return f"it is no notebook that can be run: {type(error).__name__}: {error}"[:500]
+
+
+def _run_steps(notebook: str, folder: Path, case: dict[str, Any]) -> str | None:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    folder = Path(case["folder"])
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     document = json.loads((folder / notebook).read_text(encoding="utf-8"))

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import math
-import os
-import select
-import signal
 import sys
-import time
 from typing import Any
+
+from checker.tasks import forks
 
 LARGEST = 8 << 20
 PRELOADED = ("mlflow.pyfunc.model", "mlflow.sklearn", "skops.io", "sklearn.ensemble", "sklearn.pipeline")
@@ -44,46 +41,11 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 def _fork(folder: str, tables: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Let one model answer in a fork, and return what it said or one `problem`."""
-    reading, writing = os.pipe()
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        with contextlib.suppress(BaseException):
-            content = json.dumps(_answer(folder, tables)).encode()
-            while content:
-                content = content[os.write(writing, content) :]
-        os._exit(0)
-    os.close(writing)
-    said = _read(reading, time.monotonic() + seconds)
-    os.close(reading)
-    if said is None:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if said is None:
-        return {"problem": f"it did not answer within {seconds:g} seconds"}
     try:
-        answer = json.loads(said)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        ended = f" by {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else ""
-        return {"problem": f"its process was ended{ended} before it answered"}
-    return answer
-
-
-def _read(pipe: int, ends: float) -> bytes | None:
-    """Return what comes through the pipe until it is closed; None when that takes too long or is too much."""
-    said = bytearray()
-    while len(said) <= LARGEST:
-        ready, _, _ = select.select([pipe], [], [], max(0.0, ends - time.monotonic()))
-        if not ready:
-            return None
-        chunk = os.read(pipe, 1 << 16)
-        if not chunk:
-            return bytes(said)
-        said += chunk
-    return None
+        answer = forks.ask(lambda: _answer(folder, tables), seconds)
+    except forks.Silent as silence:
+        return {"problem": f"it {silence}"}
+    return answer if isinstance(answer, dict) else {"problem": "it gave no predictions"}
 
 
 def _answer(folder: str, tables: dict[str, Any]) -> dict[str, Any]:

@@ -18,12 +18,12 @@ MODELS = {
     "honest": (HONEST, None),
     "floats": ("return table['a'].to_numpy() * 0 + 1.0", None),
     "booleans": ("return [[True], [False], [False], [False], [True]] and table['a'] > 2", None),
-    "exits": ("os._exit(0)", "ended before it answered"),
+    "exits": ("os._exit(0)", "before it answered"),
     "leaves": ("sys.exit(0)", "SystemExit"),
     "hangs": ("time.sleep(600)", "did not answer within"),
     "spins": ("while True: pass", "did not answer within"),
     "ignores": ("import signal; signal.signal(15, signal.SIG_IGN); time.sleep(600)", "did not answer within"),
-    "prints": ("""print('{"predictions": "10001"}'); os._exit(0)""", "ended before it answered"),
+    "prints": ("""print('{"predictions": "10001"}'); os._exit(0)""", "before it answered"),
     "kills": ("os.kill(os.getpid(), 9)", "SIGKILL"),
     "eats": ("return [0] * (1 << 40)", "MemoryError"),
     "text": ("return ['1'] * 5", "texts such as '1'"),
@@ -37,7 +37,7 @@ MODELS = {
     "raises": ("raise ValueError('no\\nsuch column')", "no\nsuch column"),
     "writes": ("[os.write(fd, b'{}') for fd in range(3, 40) if _open(fd)]; os._exit(0)", ""),
     "forks": ("os.fork() or time.sleep(600); " + HONEST, ""),
-    "closes": ("os.closerange(3, 500); " + HONEST, "ended before it answered"),
+    "closes": ("os.closerange(3, 500); " + HONEST, "before it answered"),
 }
 HELPER = """
 def _open(fd):

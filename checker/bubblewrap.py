@@ -1,0 +1,64 @@
+"""The walls of the jail: a bubblewrap command line without network, home, environment or anything to write but /tmp.
+
+https://github.com/containers/bubblewrap; its options are those of version 0.8.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from checker.errors import Unavailable
+
+NOBODY = "65534"
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
+SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+SHARED_MEMORY = 64 << 20
+
+
+def walls(
+    readable: Iterable[Path], writable: Iterable[Path], environment: Mapping[str, str], scratch: int
+) -> list[str]:
+    """Return the words to put before a command so that it runs in a jail.
+
+    `readable` and `writable` are folders of the caller's that appear at their own places; `/tmp` is new,
+    empty and holds at most `scratch` bytes. The rest of the machine does not exist in there: no network
+    but an unconnected loopback, no other processes, no capabilities.
+
+    Raises:
+        Unavailable: bubblewrap is not installed. There is no way around it: the jail fails closed.
+    """
+    program = shutil.which("bwrap")
+    if program is None:
+        raise Unavailable(
+            "bubblewrap (bwrap) is not installed", expected="the jail", next_step="run `sh infra/system.sh`"
+        )
+    words = [program, "--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "jail"]
+    words += ["--new-session", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
+    for name, value in environment.items():
+        words += ["--setenv", name, value]
+    for name in SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), name]
+        elif path.is_dir():
+            words += ["--ro-bind", name, name]
+    for name in SYSTEM_FILES:
+        words += ["--ro-bind-try", name, name]
+    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]  # noqa: S108 - in the jail
+    words += ["--size", str(scratch), "--tmpfs", "/tmp"]  # noqa: S108
+    for path in (*_interpreter(), *readable):
+        words += ["--ro-bind", str(path), str(path)]
+    for path in writable:
+        words += ["--bind", str(path), str(path)]
+    return [*words, "--remount-ro", "/", "--chdir", "/tmp", "--"]  # noqa: S108
+
+
+def _interpreter() -> list[Path]:
+    """What a task needs of Python and of this package: the tasks, and nothing that knows a check."""
+    package = Path(__file__).parent
+    folders = [Path(prefix) for prefix in dict.fromkeys((sys.base_prefix, sys.prefix))]
+    outside = [folder for folder in folders if not folder.is_relative_to("/usr")]
+    return [*outside, package / "__init__.py", package / "tasks"]
