@@ -38,7 +38,7 @@ labs: setup ## Prove every lab: starter, solution, right and wrong answers.
 	$(BIN)/pytest tests/labs -q -n 2 --dist loadgroup
 
 e2e: setup
-	$(BIN)/pytest tests/e2e -q
+	$(BIN)/pytest tests/e2e tests/security -q
 
 format: setup ## Format the code and build labs/.
 	$(BIN)/ruff check --fix .

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from checker import platform
-from checker.errors import CheckerError
+from checker.errors import CheckerError, Unavailable
+from checker.jail import Limits, run_task
 
 NEEDED_SPACE = 2 << 30
 
@@ -35,7 +39,7 @@ def diagnose() -> Iterator[Finding]:
         "use Python 3.11, 3.12 or 3.13, then `make setup`",
     )
     yield _program("git", "problem", "the labs from day 2 on use it")
-    yield _program("bwrap", "note", "without it, cohorts cannot be graded on this machine (bubblewrap)")
+    yield _jail()
     yield from _course()
     yield from _home()
     yield _mlflow()
@@ -44,6 +48,39 @@ def diagnose() -> Iterator[Finding]:
 def _program(name: str, level: Literal["note", "problem"], why: str) -> Finding:
     path = shutil.which(name)
     return Finding("ok", name, path) if path else Finding(level, name, f"not found; {why}", "run `sh infra/system.sh`")
+
+
+def _jail() -> Finding:
+    """Put a program into the jail that really tries to break out."""
+    from checker.jail import can_confine
+
+    if not can_confine():
+        found = "no jail on this machine: your own work is graded in a plain child process, other people's cannot be"
+        return Finding("note", "jail", found, "run `sh infra/system.sh`; on Linux it needs user namespaces")
+    try:
+        escapes = break_out()
+    except CheckerError as error:
+        return Finding("problem", "jail", error.found, error.next_step)
+    if escapes:
+        return Finding("problem", "jail", f"a program in it could {', '.join(escapes)}", "do not grade others here")
+    return Finding("ok", "jail", "bubblewrap; a program that tried to break out could not")
+
+
+def break_out(*, confined: bool = True) -> list[str]:
+    """Return the ways in which a task reached what it must not, in words.
+
+    Raises:
+        Unavailable: the jail could not be built, or the program in it gave no answer.
+    """
+    with tempfile.TemporaryDirectory(prefix="checker-probe-") as folder, socket.create_server(("127.0.0.1", 0)) as ear:
+        shown, secret = Path(folder, "shown"), Path(folder, "secret")
+        shown.mkdir()
+        secret.write_text("hidden", encoding="utf-8")
+        request = {"secret": str(secret), "folder": str(shown), "port": ear.getsockname()[1]}
+        answer = run_task("probe", request, shown, Limits(seconds=60), confined=confined)
+    if not isinstance(answer.value, list):
+        raise Unavailable(f"the jail gave no answer: {answer.problem}", expected="one", next_step="report this line")
+    return [str(each) for each in answer.value]
 
 
 def _course() -> Iterator[Finding]:

@@ -10,6 +10,7 @@ is enough for one's own work on one's own machine and for nothing else.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -115,6 +116,18 @@ def run_task(
         if problem is not None:
             return Answer(problem=clean(problem), log=output)
         return _read(answer_file, output)
+
+
+@functools.cache
+def can_confine() -> bool:
+    """Whether walls can be built on this machine: bubblewrap is there and may make user namespaces."""
+    from checker.bubblewrap import walls
+
+    try:
+        command = [*walls([], [], {}, 1 << 20), sys.executable, "-I", "-c", ""]
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    except (Unavailable, OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def _environment(home: Path) -> dict[str, str]:

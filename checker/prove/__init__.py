@@ -9,7 +9,7 @@ from checker.evidence.proofs import Proofs
 from checker.workspace import Workspace
 
 
-def prove(lab: Lab, workspace: Workspace, evidence: Evidence) -> Evidence:
+def prove(lab: Lab, workspace: Workspace, evidence: Evidence, *, confined: bool) -> Evidence:
     """Return `evidence` with everything recomputed that course.yaml asks for.
 
     What the learner wrote may fail: that is in the proof. What the environment refuses becomes a gap.
@@ -25,12 +25,12 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence) -> Evidence:
         if wanted.notebooks:
             from checker.prove.notebooks import rerun
 
-            runs = [run for proof in wanted.notebooks for run in rerun(proof, lab, workspace, key)]
+            runs = [run for proof in wanted.notebooks for run in rerun(proof, lab, workspace, key, confined)]
         if wanted.models and evidence.mlflow is not None:
             from checker.prove.models import score
 
             for each in wanted.models:
-                scored, known = score(each, evidence, key)
+                scored, known = score(each, evidence, key, confined)
                 scores += scored
                 tables += known
     except CheckerError as error:

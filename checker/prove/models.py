@@ -24,7 +24,9 @@ SECONDS_A_MODEL = 30
 MEMORY = 4 << 30
 
 
-def score(proof: ModelProof, evidence: Evidence, key: bytes) -> tuple[list[Score], list[TableDigest]]:
+def score(
+    proof: ModelProof, evidence: Evidence, key: bytes, confined: bool = False
+) -> tuple[list[Score], list[TableDigest]]:
     """Return a score for each of the experiment's newest models and each table, and MLflow's names of the tables.
 
     Raises:
@@ -42,7 +44,7 @@ def score(proof: ModelProof, evidence: Evidence, key: bytes) -> tuple[list[Score
         return [], known
     with tempfile.TemporaryDirectory(prefix="checker-score-") as scratch:
         folders, broken = _fetch(mlflow.address, models, Path(scratch))
-        answer = _ask(proof, tables, folders, Path(scratch))
+        answer = _ask(proof, tables, folders, Path(scratch), confined)
     scores = []
     for model in models:
         for name, table in tables.items():
@@ -84,7 +86,9 @@ def _fetch(address: str, models: Iterable[LoggedModel], folder: Path) -> tuple[d
     return folders, broken
 
 
-def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str], folder: Path) -> Answer:
+def _ask(
+    proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str], folder: Path, confined: bool
+) -> Answer:
     """Let the models predict, without the labels, in a process of their own."""
     if not models:
         return Answer(problem="it has no files")
@@ -93,7 +97,7 @@ def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str],
         paths[name] = str(folder / f"{name}.csv")
         Path(paths[name]).write_bytes(table.select(each for each in table.columns if each != proof.target).to_csv())
     request = {"models": models, "tables": paths, "seconds": min(SECONDS_A_MODEL, proof.seconds)}
-    return run_task("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY))
+    return run_task("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY), confined=confined)
 
 
 def _part(value: Any, name: str) -> Any:

@@ -29,7 +29,9 @@ LARGEST_COPIED = 32 << 20
 OUTPUT = Path("output", "result.json")
 
 
-def rerun(proof: NotebookProof, lab: Lab, workspace: Workspace, key: bytes) -> Iterator[NotebookRun]:
+def rerun(
+    proof: NotebookProof, lab: Lab, workspace: Workspace, key: bytes, confined: bool = False
+) -> Iterator[NotebookRun]:
     """Run the notebook case by case, each in a folder of its own with the notebook, its modules and its data."""
     names = list(proof.cases)
     if not (workspace.path / proof.notebook).is_file():
@@ -64,7 +66,7 @@ def rerun(proof: NotebookProof, lab: Lab, workspace: Workspace, key: bytes) -> I
             "seconds": proof.seconds,
             "cases": requests,
         }
-        answer = run_task("notebook", request, root, Limits(seconds=proof.seconds, cpu_seconds=proof.seconds))
+        answer = run_task("notebook", request, root, Limits(proof.seconds, proof.seconds), confined=confined)
         answers = mapping(answer.value)
         for name in names:
             output, problem = (None, answer.problem) if answer.problem else _output(answers.get(name), proof.output)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TASKS = ("notebook", "score")
+TASKS = ("notebook", "probe", "score")
 
 
 def limit(limits: dict[str, Any]) -> None:
