@@ -1,107 +1,261 @@
-"""Collect a git repository with dulwich, which only reads: no hook, filter or config command runs."""
+"""Collect a git repository with parts of dulwich that only read objects and references.
+
+Neither git nor dulwich's `Repo` is used: no configuration is read, so no include, hook, filter, monitor
+or other command that a `.git/config` names can run or be read, and every object is hashed before it counts.
+"""
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.collect.reading import Unreadable, read_plain
 from checker.evidence.git import Blob, Commit, Git
+from checker.text import clean
 
 if TYPE_CHECKING:
     from dulwich.objects import Commit as GitCommit
-    from dulwich.objects import ObjectID
-    from dulwich.repo import Repo
+    from dulwich.refs import DiskRefsContainer
 
-MOST_COMMITS = 500
+MOST_COMMITS = 2_000
+MOST_CHANGES = 50_000
 MOST_PATHS = 20_000
+MOST_FILES = 200_000
 LARGEST_TEXT = 64 << 10
-HEAD: Any = b"HEAD"
+LARGEST_REFERENCES = 16 << 20
 LARGEST_HASHED = 256 << 20
-TEXT_SUFFIXES = (".dvc", "dvc.lock", "dvc.yaml", ".gitignore", "params.yaml")
+TEXT_SUFFIXES = (".dvc", "dvc.lock", "dvc.yaml", ".gitignore", "params.yaml", ".dvc/config")
+BORROWED = {
+    "objects/info/alternates": "it borrows objects from another repository (objects/info/alternates)",
+    "commondir": "it is a part of another repository (commondir)",
+    "shallow": "it is a shallow clone; its history is cut off",
+}
+SHARED = (b"refs/heads/", b"refs/tags/", b"refs/remotes/")
+
+
+class Broken(Exception):
+    """The repository cannot be read; the message says why."""
 
 
 def collect_git(root: Path) -> Git:
     """Read the repository whose `.git` lies directly in `root`."""
     folder = root / ".git"
-    if folder.is_symlink() or not folder.is_dir():
+    if not os.path.lexists(folder):
         return Git()
-    if (folder / "objects" / "info" / "alternates").exists():
-        return Git(present=True, problem="it borrows objects from another repository (objects/info/alternates)")
-    from dulwich.repo import Repo
-
     try:
-        with Repo(str(root)) as repo:
-            return _read(repo, root)
+        _refuse_unsafe(folder)
+        return _read(root)
+    except Broken as error:
+        return Git(present=True, problem=str(error))
     except Exception as error:
         # dulwich raises whatever a broken object leads it to; none of it is the checker's fault.
-        return Git(present=True, problem=f"{type(error).__name__}: {error}")
+        return Git(present=True, problem=clean(f"{type(error).__name__}: {error}"))
 
 
-def _read(repo: Repo, root: Path) -> Git:
-    branch = dict(repo.refs.get_symrefs()).get(HEAD, b"").removeprefix(b"refs/heads/").decode("utf-8", "replace")
+def _refuse_unsafe(folder: Path) -> None:
+    """Refuse what would lead the reader out of the folder, or make it wait: links, pipes, borrowed objects."""
+    if folder.is_symlink() or not folder.is_dir():
+        raise Broken("`.git` is no folder but points elsewhere (a link, a worktree or a separate git directory)")
+    for name, reason in BORROWED.items():
+        if os.path.lexists(folder / name):
+            raise Broken(reason)
+    waiting, count = [str(folder)], 0
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                count += 1
+                mode = entry.stat(follow_symlinks=False).st_mode
+                inside = os.path.relpath(entry.path, folder)
+                if count > MOST_FILES:
+                    raise Broken(f"`.git` holds more than {MOST_FILES} files")
+                if stat.S_ISDIR(mode):
+                    # Hooks are often links, and nothing here reads them.
+                    if inside != "hooks":
+                        waiting.append(entry.path)
+                elif not stat.S_ISREG(mode) and not stat.S_ISSOCK(mode):
+                    raise Broken(f"`.git/{clean(inside, 100)}` is a link or no plain file")
+                elif _is_reference(inside) and entry.stat(follow_symlinks=False).st_size > LARGEST_REFERENCES:
+                    raise Broken(f"`.git/{clean(inside, 100)}` is far too large")
+
+
+def _is_reference(inside: str) -> bool:
+    return inside in ("HEAD", "packed-refs") or inside.startswith("refs" + os.sep)
+
+
+class _Objects:
+    """The objects of a repository, each hashed when it is read; `blob` remembers what it made."""
+
+    def __init__(self, folder: Path) -> None:
+        from dulwich.object_store import DiskObjectStore
+
+        self.store = DiskObjectStore(str(folder / "objects"), loose_object_size_limit=LARGEST_HASHED)
+        self._seen: set[bytes] = set()
+        self._blobs: dict[bytes, tuple[int, str | None]] = {}
+
+    def __getitem__(self, sha: Any) -> Any:
+        """Return a commit, tree or blob: what the walks of dulwich ask for."""
+        found = self.store[sha]
+        if found.id not in self._seen:
+            _verify(sha, found.type_name, found.as_raw_string())
+            self._seen.add(found.id)
+        return found
+
+    def blob(self, path: str, sha: Any) -> Blob:
+        """Return the record of a file; its text is kept where it is DVC's and small."""
+        if sha not in self._blobs:
+            kind, content = self.store.get_raw(sha)
+            if kind != 3:
+                raise Broken(f"object {clean(sha.decode('ascii', 'replace'))} is no file")
+            _verify(sha, b"blob", content)
+            text = content.decode("utf-8", "replace") if len(content) <= LARGEST_TEXT else None
+            self._blobs[sha] = len(content), text
+        size, text = self._blobs[sha]
+        keep = path.endswith(TEXT_SUFFIXES)
+        return Blob(path=path, sha=sha.decode(), size=size, text=text if keep else None)
+
+
+def _verify(sha: bytes, kind: bytes, content: bytes) -> None:
+    digest = hashlib.sha1(kind + b" %d\0" % len(content) + content, usedforsecurity=False)
+    if digest.hexdigest().encode() != sha:
+        raise Broken(f"object {clean(sha.decode('ascii', 'replace'))} holds other bytes than its name says")
+
+
+def _read(root: Path) -> Git:
+    from dulwich.refs import DiskRefsContainer
+
+    folder = root / ".git"
+    refs = DiskRefsContainer(str(folder))
+    head_name: Any = b"HEAD"
+    branch = dict(refs.get_symrefs()).get(head_name, b"").removeprefix(b"refs/heads/").decode("utf-8", "replace")
     try:
-        head = repo.head()
+        head = refs[head_name]
     except KeyError:
         return Git(present=True, branch=branch or None)
-    walker = (entry.commit for entry in repo.get_walker(include=[head], max_entries=MOST_COMMITS))
-    commits = tuple(_commit(repo, commit) for commit in walker)
-    tree = _tree(repo, repo[head].tree)  # type: ignore[attr-defined]
-    blobs = tuple(_blob(repo, path, sha) for path, sha in sorted(tree.items()))
-    return Git(present=True, branch=branch or None, commits=commits, head=blobs, modified=_modified(root, blobs))
+    objects = _Objects(folder)
+    try:
+        walked = list(_walk(objects, [head]))
+        own = {commit.id for commit in walked}
+        others = [commit for commit in _walk(objects, _tips(objects, refs)) if commit.id not in own]
+        budget = [MOST_CHANGES]
+        tree = _tree(objects, walked[0].tree)
+        blobs = tuple(objects.blob(path, sha) for path, sha in sorted(tree.items()))
+        return Git(
+            present=True,
+            branch=branch or None,
+            commits=tuple(_commit(objects, commit, budget) for commit in walked),
+            elsewhere=tuple(_commit(objects, commit, budget) for commit in others),
+            head=blobs,
+            modified=tuple(_modified(root, blobs)),
+        )
+    finally:
+        objects.store.close()
 
 
-def _tree(repo: Repo, tree: ObjectID) -> dict[str, ObjectID]:
-    """Return path -> object of every file in a tree."""
+def _tips(objects: _Objects, refs: DiskRefsContainer) -> list[bytes]:
+    """Return the commits that branches and tags name."""
+    tips = []
+    for name in sorted(refs.allkeys()):
+        if not name.startswith(SHARED):
+            continue
+        found = objects[refs[name]]
+        for _ in range(10):
+            if found.type_name != b"tag":
+                break
+            found = objects[found.object[1]]
+        if found.type_name == b"commit":
+            tips.append(found.id)
+    return tips
+
+
+def _walk(objects: _Objects, tips: Iterable[Any]) -> Iterator[GitCommit]:
+    """Yield every commit that `tips` lead to, each before its parents, and the newer ones first."""
+    import heapq
+
+    commits: dict[bytes, GitCommit] = {}
+    waiting = list(tips)
+    while waiting:
+        sha = waiting.pop()
+        if sha in commits:
+            continue
+        commit = objects[sha]
+        if commit.type_name != b"commit":
+            raise Broken(f"object {clean(sha.decode('ascii', 'replace'))} is no commit")
+        commits[sha] = commit
+        waiting += commit.parents
+        if len(commits) > MOST_COMMITS:
+            raise Broken(f"its history holds more than {MOST_COMMITS} commits")
+    children = dict.fromkeys(commits, 0)
+    for commit in commits.values():
+        for parent in commit.parents:
+            children[parent] += 1
+    ready = [(-commits[sha].commit_time, sha) for sha, count in children.items() if not count]
+    heapq.heapify(ready)
+    while ready:
+        _, sha = heapq.heappop(ready)
+        yield commits[sha]
+        for parent in commits[sha].parents:
+            children[parent] -= 1
+            if not children[parent]:
+                heapq.heappush(ready, (-commits[parent].commit_time, parent))
+
+
+def _tree(objects: _Objects, tree: Any) -> dict[str, bytes]:
+    """Return path -> object of every plain file in a tree."""
     from dulwich.object_store import iter_tree_contents
 
-    entries = itertools.islice(iter_tree_contents(repo.object_store, tree), MOST_PATHS)
-    return {
-        entry.path.decode("utf-8", "replace"): entry.sha
-        for entry in entries
-        if entry.mode is not None and stat.S_ISREG(entry.mode)
-    }
+    found: dict[str, bytes] = {}
+    for entry in iter_tree_contents(objects, tree):  # type: ignore[arg-type]
+        if entry.mode is not None and entry.path is not None and stat.S_ISREG(entry.mode) and entry.sha is not None:
+            found[entry.path.decode("utf-8", "replace")] = entry.sha
+        if len(found) > MOST_PATHS:
+            raise Broken(f"its last commit holds more than {MOST_PATHS} files")
+    return found
 
 
-def _commit(repo: Repo, commit: GitCommit) -> Commit:
-    now = _tree(repo, commit.tree)
-    parents = commit.parents
-    before = _tree(repo, repo[parents[0]].tree) if parents else {}  # type: ignore[attr-defined]
-    changed = sorted(path for path, sha in now.items() if before.get(path) != sha)
+def _commit(objects: _Objects, commit: GitCommit, budget: list[int]) -> Commit:
+    """Return the record of a commit with what it changed against its first parent."""
+    from dulwich.diff_tree import tree_changes
+
+    before = objects[commit.parents[0]].tree if commit.parents else None
+    changed, removed = {}, set()
+    for change in tree_changes(objects, before, commit.tree):  # type: ignore[arg-type]
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise Broken(f"its history changes more than {MOST_CHANGES} files")
+        old, new = change.old, change.new
+        if new is not None and new.path is not None and new.mode is not None and stat.S_ISREG(new.mode):
+            changed[new.path.decode("utf-8", "replace")] = new.sha
+        elif old is not None and old.path is not None:
+            removed.add(old.path.decode("utf-8", "replace"))
     return Commit(
         sha=commit.id.decode(),
+        parents=tuple(parent.decode() for parent in commit.parents),
         subject=commit.message.decode("utf-8", "replace").split("\n", 1)[0][:200],
         author=commit.author.decode("utf-8", "replace")[:200],
         time=datetime.fromtimestamp(min(max(commit.commit_time, 0), 1 << 34), UTC),
-        changed=tuple(_blob(repo, path, now[path]) for path in changed),
-        removed=tuple(sorted(set(before) - set(now))),
+        changed=tuple(objects.blob(path, changed[path]) for path in sorted(changed)),
+        removed=tuple(sorted(removed)),
     )
 
 
-def _blob(repo: Repo, path: str, sha: ObjectID) -> Blob:
-    content = repo.object_store.get_raw(sha)[1]
-    keep = path.endswith(TEXT_SUFFIXES) and len(content) <= LARGEST_TEXT
-    text = content.decode("utf-8", "replace") if keep else None
-    return Blob(path=path, sha=sha.decode(), size=len(content), text=text)
-
-
-def _modified(root: Path, blobs: tuple[Blob, ...]) -> tuple[str, ...]:
-    """Return the tracked files whose bytes in the workspace differ from the last commit, or are gone."""
-    from dulwich.objects import Blob as GitBlob
-
-    different = []
+def _modified(root: Path, blobs: tuple[Blob, ...]) -> Iterator[str]:
+    """Yield the tracked files whose bytes in the workspace differ from the last commit, or are gone."""
     for blob in blobs:
-        path = root / blob.path
         try:
-            content = read_plain(path, root, LARGEST_HASHED)
-        except (OSError, Unreadable):
-            if not (path.is_symlink() and os.path.lexists(path)):
-                different.append(blob.path)
-            continue
-        if GitBlob.from_string(content).id.decode() != blob.sha:
-            different.append(blob.path)
-    return tuple(different)
+            content = read_plain(root / blob.path, root, LARGEST_HASHED)
+            _same(blob.sha, content)
+        except (OSError, Unreadable, ValueError, Broken):
+            yield blob.path
+
+
+def _same(sha: str, content: bytes) -> None:
+    """Raise unless `content` is the object `sha`, with line ends as git may have changed them."""
+    try:
+        _verify(sha.encode(), b"blob", content)
+    except Broken:
+        _verify(sha.encode(), b"blob", content.replace(b"\r\n", b"\n"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -28,12 +29,22 @@ def open_plain(path: Path, root: Path) -> BinaryIO:
     """
     if path.parent.resolve() != root.resolve() / path.parent.relative_to(root):
         raise Unreadable("lies behind a link")
+    return open_file(path)
+
+
+def open_file(path: Path | str, folder: int | None = None) -> BinaryIO:
+    """Open a regular file for reading bytes, in the folder that the descriptor `folder` stands for if there is one.
+
+    Only the last part of `path` is known to be no link; raises as `open_plain`.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Unreadable("is a link" if path.is_symlink() else f"cannot be opened: {error.strerror}") from error
+        # A link that is not followed is `too many links` to Linux.
+        reason = "is a link" if error.errno == errno.ELOOP else f"cannot be opened: {error.strerror}"
+        raise Unreadable(reason) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Unreadable("is no plain file")

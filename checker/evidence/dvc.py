@@ -38,6 +38,14 @@ class Output(Record):
     cache: Stored = Stored()
     remote: Stored | None = None
 
+    def holds(self, path: str) -> bool:
+        """Return whether `path` is the output, or lies inside it."""
+        return self.path in (path, ".") or path.startswith(f"{self.path}/")
+
+    def md5_of(self, path: str) -> str | None:
+        """Return the sum under which the file `path` is tracked, or None."""
+        return md5_of(path, self.entries, self.path, self.md5)
+
     @property
     def current(self) -> bool:
         """Whether the workspace holds exactly the bytes that are tracked."""
@@ -45,31 +53,64 @@ class Output(Record):
 
 
 class Remote(Record):
-    """A configured remote; `directory` is its absolute path when it is a local folder that exists."""
+    """A configured remote. `directory` is the absolute path of a local folder, whether it `exists` or not.
+
+    `committable` says that it, and that it is the default, stands in `.dvc/config` and not only in
+    `config.local`; `shares_cache` that its folder is DVC's own cache, or lies in it or around it.
+    """
 
     name: str
     url: str
     default: bool = False
+    committable: bool = True
     directory: str | None = None
+    exists: bool = False
+    shares_cache: bool = False
+
+
+class Object(Record):
+    """A whole object of the cache or the default remote, hashed both ways: `md5` is the name DVC gives its bytes."""
+
+    md5: str
+    sha256: str
+    size: int
 
 
 class Version(Record):
-    """An output as an older commit tracked it; `remote` says whether the default remote still holds it."""
+    """An output as a commit made it; `remote` says whether the default remote still holds it."""
 
     commit: str
+    source: str
     path: str
     md5: str
     entries: tuple[Entry, ...] = ()
+    cache: Stored = Stored()
     remote: Stored | None = None
+
+    def md5_of(self, path: str) -> str | None:
+        """Return the sum under which the file `path` was tracked, or None."""
+        return md5_of(path, self.entries, self.path, self.md5)
+
+
+def md5_of(path: str, entries: tuple[Entry, ...], output_path: str, output_md5: str) -> str | None:
+    """Return the sum under which an output tracks the file `path`: as itself, or inside its directory."""
+    if output_path == path:
+        return output_md5
+    prefix = "" if output_path == "." else f"{output_path}/"
+    return next((entry.md5 for entry in entries if prefix + entry.path == path), None)
 
 
 class Dvc(Record):
-    """The DVC repository of a workspace. `problems` are files that could not be understood, in words."""
+    """The DVC repository of a workspace. `problems` are files that could not be understood, in words.
+
+    `objects` are what the outputs and versions name and a store holds whole.
+    """
 
     present: bool = False
     remotes: tuple[Remote, ...] = ()
     outputs: tuple[Output, ...] = ()
     versions: tuple[Version, ...] = ()
+    objects: tuple[Object, ...] = ()
     problems: tuple[str, ...] = ()
 
     def require(self) -> Dvc:
@@ -91,6 +132,14 @@ class Dvc(Record):
     def output(self, path: str) -> Output | None:
         """Return the tracked output at `path`, or None."""
         return next((output for output in self.outputs if output.path == path), None)
+
+    def covering(self, path: str) -> Output | None:
+        """Return the output that is `path` or the directory around it, or None."""
+        return next((output for output in self.outputs if output.holds(path)), None)
+
+    def sums(self) -> dict[str, str]:
+        """Return SHA-256 -> MD5 of every object: by which name DVC knows some bytes."""
+        return {each.sha256: each.md5 for each in self.objects}
 
     @property
     def default_remote(self) -> Remote | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from checker.errors import Failed
@@ -21,6 +22,7 @@ class Commit(Record):
     """One commit, with the files that it added or changed against its first parent."""
 
     sha: str
+    parents: tuple[str, ...] = ()
     subject: str
     author: str
     time: datetime
@@ -29,12 +31,17 @@ class Commit(Record):
 
 
 class Git(Record):
-    """The repository of a workspace. `commits` run from the newest to the oldest along all parents of HEAD."""
+    """The repository of a workspace.
+
+    `commits` are all that lead to HEAD, each before its parents; `elsewhere` are those that only other
+    branches and tags hold. `head` is what the last commit holds, `modified` what differs from it on disk.
+    """
 
     present: bool = False
     problem: str | None = None
     branch: str | None = None
     commits: tuple[Commit, ...] = ()
+    elsewhere: tuple[Commit, ...] = ()
     head: tuple[Blob, ...] = ()
     modified: tuple[str, ...] = ()
 
@@ -50,7 +57,7 @@ class Git(Record):
             raise Failed(
                 f"the git repository cannot be read: {self.problem}",
                 expected="a repository that `git fsck` passes",
-                next_step="run `git fsck` in the workspace",
+                next_step="run `git fsck` in the workspace; `checker start DAY --reset` begins anew and keeps a copy",
             )
         if not self.commits:
             raise Failed(
@@ -68,7 +75,20 @@ class Git(Record):
         """Return what the commits made of `path`, newest first."""
         return tuple(blob for commit in self.commits for blob in commit.changed if blob.path == path)
 
-    def largest(self) -> Blob | None:
-        """Return the largest file in the whole history, or None."""
-        blobs = [blob for commit in self.commits for blob in commit.changed]
-        return max(blobs, key=lambda blob: blob.size, default=None)
+    def everything(self) -> Iterator[tuple[Commit, Blob]]:
+        """Yield each file that any commit on any branch or tag added or changed."""
+        for commit in (*self.commits, *self.elsewhere):
+            for blob in commit.changed:
+                yield commit, blob
+
+    def ancestors(self, sha: str) -> set[str]:
+        """Return the names of all commits that come before `sha`."""
+        parents = {commit.sha: commit.parents for commit in self.commits}
+        found: set[str] = set()
+        waiting = [*parents.get(sha, ())]
+        while waiting:
+            each = waiting.pop()
+            if each not in found:
+                found.add(each)
+                waiting += parents.get(each, ())
+        return found
