@@ -31,6 +31,11 @@ fi
 
 # uv installs and compiles in parallel; its own lines of the lock file are what pip verifies it by.
 wanted=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
+if [ -z "$wanted" ]; then
+    say "setup: requirements.lock names no uv"
+    say "  next: restore it: git checkout requirements.lock"
+    exit 3
+fi
 if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$wanted" ]; then
     say "setup: installing uv $wanted"
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock > .venv/uv.lock
