@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, NoReturn
 
-from checker.check import check, expect, fail
+from checker.check import check, expect
+from checker.checks.score_file import Score, difference, f1_of, read_score
 from checker.evidence import View
 from checker.evidence.notebook import Notebook
 from checker.evidence.proofs import NotebookRun
@@ -67,18 +65,6 @@ ADVICE = {
     "without `random_state`",
 }
 RERUN = "papermill {notebook} runs/{name}.ipynb -p seed {seed} -p data data/transactions.csv -p out runs/{name}.json"
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one run of the notebook wrote, with the types that it must have."""
-
-    seed: int
-    rows: int
-    test: tuple[int, ...]
-    flagged: tuple[int, ...]
-    f1: float
-    average_precision: float
 
 
 @check(points=3)
@@ -163,7 +149,7 @@ def train_runs_from_a_clean_kernel(lab: View, train: Notebook) -> Score:
     model calls fraud; `f1` and `average_precision` on the held-out rows, as fractions with at least three
     decimals.
     """
-    return _score(lab.proofs.notebook(TRAIN, "first").output, f"what `{TRAIN}` wrote to `out`")
+    return read_score(lab.proofs.notebook(TRAIN, "first").output, f"what `{TRAIN}` wrote to `out`")
 
 
 @check(points=1, needs=(train_takes_parameters, train_runs_from_a_clean_kernel))
@@ -210,11 +196,11 @@ def same_seed_same_score(lab: View, first: Score) -> dict[str, Score]:
     """Run twice with the seed 7, `train.ipynb` writes the same rows and scores twice, and `runs/first.json` and
     `runs/second.json` hold just these (to three decimals).
     """
-    again = _score(lab.proofs.notebook(TRAIN, "again").output, f"what `{TRAIN}` wrote at its second run")
-    difference = _difference(first, again, 1e-9)
+    again = read_score(lab.proofs.notebook(TRAIN, "again").output, f"what `{TRAIN}` wrote at its second run")
+    different = difference(first, again, 1e-9)
     expect(
-        not difference,
-        found=f"the checker ran `{TRAIN}` twice with the seed {SEED}: {difference}",
+        not different,
+        found=f"the checker ran `{TRAIN}` twice with the seed {SEED}: {different}",
         expected="the same rows and the same scores",
         next_step=f"give `seed` to everything in `{TRAIN}` that draws at random, "
         "the split and the model (`random_state=seed`), then make the three runs again",
@@ -231,7 +217,9 @@ def other_seed_other_split(lab: View, claimed: dict[str, Score]) -> None:
     """With the seed 8, `train.ipynb` holds out other rows than with 7, and `runs/other.json` holds what it writes
     then.
     """
-    other = _score(lab.proofs.notebook(TRAIN, "other-seed").output, f"what `{TRAIN}` wrote with the seed {OTHER_SEED}")
+    other = read_score(
+        lab.proofs.notebook(TRAIN, "other-seed").output, f"what `{TRAIN}` wrote with the seed {OTHER_SEED}"
+    )
     expect(
         set(other.test) != set(claimed["first"].test),
         found=f"the same {plural(len(other.test), 'row')} are held out with the seeds {SEED} and {OTHER_SEED}",
@@ -249,7 +237,7 @@ def score_is_measured(lab: View, first: Score) -> Score:
     the labels; on the new rows it is at least 0.2.
     """
     runs = {case: lab.proofs.notebook(TRAIN, case) for case in ("first", "other-seed", "hidden-data", CONTROL)}
-    scores = {case: _score(run.output, f"what `{TRAIN}` wrote on {_where(case)}") for case, run in runs.items()}
+    scores = {case: read_score(run.output, f"what `{TRAIN}` wrote on {_where(case)}") for case, run in runs.items()}
     for case, run in runs.items():
         _measured(scores[case], run, _where(case), OTHER_SEED if case == "other-seed" else SEED)
     hidden = scores["hidden-data"]
@@ -268,7 +256,7 @@ def no_test_row_is_trained_on(lab: View, control: Score) -> None:
     """No held-out row is listed twice, and when the checker shuffles the labels, so that there is nothing to learn,
     the F1 falls below 0.3: a model that had seen the held-out rows would still know them.
     """
-    first = _score(lab.proofs.notebook(TRAIN, "first").output, f"what `{TRAIN}` wrote to `out`")
+    first = read_score(lab.proofs.notebook(TRAIN, "first").output, f"what `{TRAIN}` wrote to `out`")
     twice = len(first.test) - len(set(first.test))
     advice = f"in `{TRAIN}`, split first; repeat, oversample and fit only what belongs to the training part"
     expect(
@@ -324,33 +312,18 @@ def _where(case: str) -> str:
 
 def _claim(lab: View, name: str) -> Score:
     path = f"runs/{name}.json"
-    return _score(lab.files.read_json(path, f"run `{_command(name)}`"), f"`{path}`")
+    return read_score(lab.files.read_json(path, f"run `{_command(name)}`"), f"`{path}`")
 
 
 def _same(claim: Score, recomputed: Score, name: str) -> None:
     """Fail unless runs/`name`.json says what the checker's own run says."""
-    difference = _difference(claim, recomputed, TOLERANCE)
+    different = difference(claim, recomputed, TOLERANCE)
     expect(
-        not difference,
-        found=f"`runs/{name}.json` is not what `{TRAIN}` writes with the seed {RUNS[name]}: {difference}",
+        not different,
+        found=f"`runs/{name}.json` is not what `{TRAIN}` writes with the seed {RUNS[name]}: {different}",
         expected="what a run of the notebook wrote, untouched",
         next_step=f"run `{_command(name)}`",
     )
-
-
-def _difference(one: Score, two: Score, tolerance: float) -> str:
-    """Return in words where two scores differ, or nothing."""
-    if one.seed != two.seed:
-        return f"`seed` is {one.seed} and {two.seed}"
-    if one.rows != two.rows:
-        return f"`rows` is {one.rows} and {two.rows}"
-    if set(one.test) != set(two.test):
-        return f"{plural(len(set(one.test) ^ set(two.test)), 'row')} held out in only one of the two"
-    if abs(one.f1 - two.f1) > tolerance:
-        return f"`f1` is {one.f1:.6f} and {two.f1:.6f}"
-    if abs(one.average_precision - two.average_precision) > tolerance:
-        return f"`average_precision` is {one.average_precision:.6f} and {two.average_precision:.6f}"
-    return ""
 
 
 def _measured(score: Score, run: NotebookRun, where: str, seed: int) -> None:
@@ -389,7 +362,7 @@ def _measured(score: Score, run: NotebookRun, where: str, seed: int) -> None:
         expected="only held-out rows",
         next_step=f"in `{TRAIN}`, predict for the held-out rows only: `X_test.index[predicted == 1].tolist()`",
     )
-    true = _f1(score, set(run.positives.get("data", ())))
+    true = f1_of(score, set(run.positives.get("data", ())))
     expect(
         abs(score.f1 - true) <= STATED,
         found=f"`f1` is {score.f1:.4f} on {where}, and the rows that are listed give {true:.4f}",
@@ -397,76 +370,3 @@ def _measured(score: Score, run: NotebookRun, where: str, seed: int) -> None:
         next_step=f"in `{TRAIN}`, compute it: `f1_score(y_test, predicted)`; the row numbers "
         "are those of the file, from 0, and not places in the test part",
     )
-
-
-def _f1(score: Score, frauds: set[int]) -> float:
-    flagged = set(score.flagged)
-    both = sum(number in flagged and number in frauds for number in score.test)
-    total = sum((number in flagged) + (number in frauds) for number in score.test)
-    return 2 * both / total if total else 0.0
-
-
-def _score(value: Any, where: str) -> Score:
-    """Return `value` as a score; the check fails where a field is missing or has another type."""
-    if not isinstance(value, dict):
-        _malformed(f"{where} is {_kind(value)}", "one JSON object", "`json.dump({...}, file)`")
-    return Score(
-        seed=_whole(value, "seed", where),
-        rows=_whole(value, "rows", where),
-        test=_numbers(value, "test_rows", where),
-        flagged=_numbers(value, "flagged_rows", where),
-        f1=_fraction(value, "f1", where),
-        average_precision=_fraction(value, "average_precision", where),
-    )
-
-
-def _field(value: dict[str, Any], name: str, where: str) -> Any:
-    if name not in value:
-        _malformed(f"{where} has no `{name}`", f"the key `{name}`", f"the key `{name}`")
-    return value[name]
-
-
-def _as_whole(value: Any) -> int | None:
-    """Return a whole number as an int: 7 and 7.0, but not True, "7" or 7.5."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return int(value)
-    return value if type(value) is int and abs(value) < 10**15 else None
-
-
-def _whole(value: dict[str, Any], name: str, where: str) -> int:
-    number = _as_whole(_field(value, name, where))
-    if number is not None:
-        return number
-    _malformed(f"`{name}` in {where} is {_kind(value[name])}", "a whole number", f"`'{name}': int(...)`")
-
-
-def _numbers(value: dict[str, Any], name: str, where: str) -> tuple[int, ...]:
-    listed = _field(value, name, where)
-    numbers: Iterable[int | None] = [_as_whole(each) for each in listed] if isinstance(listed, list) else [None]
-    whole = tuple(number for number in numbers if number is not None)
-    if not isinstance(listed, list) or len(whole) != len(listed):
-        _malformed(
-            f"`{name}` in {where} is {_kind(listed)}",
-            "a list of row numbers, such as [0, 17, 42]",
-            f"`'{name}': X_test.index.tolist()`, or the like",
-        )
-    return whole
-
-
-def _fraction(value: dict[str, Any], name: str, where: str) -> float:
-    number = _field(value, name, where)
-    # A perfect average precision comes as 1.0000000000000002 out of a sum.
-    if type(number) not in (int, float) or not 0 <= number <= 1 + 1e-9:
-        _malformed(f"`{name}` in {where} is {_kind(number)}", "a number from 0 to 1", f"`'{name}': float(...)`")
-    return float(number)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        kind = "a list" if isinstance(value, list) else "an object"
-        return f"{kind} with {plural(len(value), 'entry', 'entries')}"
-    return clean(repr(value) if not isinstance(value, int) or abs(value) < 10**15 else "a huge number", 60)
-
-
-def _malformed(found: str, expected: str, write: str) -> NoReturn:
-    fail(found=found, expected=expected, next_step=f"in the cell of `{TRAIN}` that writes `out`, write {write}")
