@@ -52,7 +52,7 @@ bench: setup ## Print the benchmarks' ratios.
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 lock: setup ## Resolve the dependencies anew: hashes, and no addresses.
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	$(BIN)/uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 		--no-header --extra dev --quiet pyproject.toml --output-file requirements.lock
 
 clean: ## Remove what make and the tests left.

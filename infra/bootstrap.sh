@@ -29,7 +29,7 @@ if ! .venv/bin/python -c "$supported" 2>/dev/null; then
     fi
 fi
 
-# uv installs and compiles in parallel; its own lines of the lock file are what pip verifies it by.
+# uv installs and compiles in parallel, and trusts whom the system trusts, as pip does; its own lines of the lock file are what pip verifies it by.
 wanted=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
 if [ -z "$wanted" ]; then
     say "setup: requirements.lock names no uv"
@@ -42,6 +42,6 @@ if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$wanted" ]; the
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
 fi
 say "setup: installing about 300 locked packages; the first time takes minutes and 1.5 GB"
-.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes -r requirements.lock
-.venv/bin/uv pip install --quiet --python .venv/bin/python --no-build-isolation --no-deps -e .
+.venv/bin/uv pip install --quiet --system-certs --python .venv/bin/python --compile-bytecode --require-hashes -r requirements.lock
+.venv/bin/uv pip install --quiet --system-certs --python .venv/bin/python --no-build-isolation --no-deps -e .
 say "setup: ready"
