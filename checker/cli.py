@@ -31,7 +31,7 @@ class Group(click.Group):
                 click.echo(f"  next:     {error.next_step}", err=True)
             context.exit(error.exit_status)
         except KeyboardInterrupt:
-            click.echo("checker: stopped; nothing was changed", err=True)
+            click.echo("checker: stopped", err=True)
             context.exit(130)
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -44,14 +45,14 @@ def test_the_probe_finds_every_hole_of_a_plain_process_and_none_in_the_jail():
 
 def test_the_key_and_the_home_do_not_exist_in_there(attack, tmp_path):
     keys.grader_key()
-    paths = [
-        str(tmp_path / "home" / "grader.key"),
-        str(tmp_path / "home"),
-        "/root/.ssh",
-        "/home",
-        "/etc/passwd",
+    home, mine = tmp_path / "home", Path.home()
+    there = [
+        home / "grader.key",
+        home,
+        *(mine / name for name in (".ssh", ".bashrc", ".profile", ".cache")),
         "/etc/shadow",
     ]
+    paths = [str(path) for path in there]
     code = f"import json, os\njson.dump([p for p in {paths!r} if os.path.exists(p)], open('out', 'w'))"
     assert attack(code) == []
 

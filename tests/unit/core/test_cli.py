@@ -127,11 +127,15 @@ def test_a_profile_that_is_not_running_skips_the_lab(place, monkeypatch):
 def test_ctrl_c_leaves_no_process_and_no_half_workspace(place):
     command = [sys.executable, "-m", "checker", "start", "8"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(0.6)
-    os.killpg(child.pid, signal.SIGINT)
-    _, err = child.communicate(timeout=30)
     work = place / "work"
-    if child.returncode != 0:
-        assert child.returncode == 130
-        assert "Traceback" not in err
-        assert not work.exists() or list(work.iterdir()) == []
+    deadline = time.monotonic() + 60
+    while not (work.is_dir() and list(work.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(child.pid, signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert "Traceback" not in err
+    left = [path.name for path in work.iterdir()]
+    # Caught in the middle there is nothing, caught at the very end there is everything.
+    assert child.returncode in (0, 130)
+    assert left in ([], ["day08-experiment-tracking"])
+    assert left or child.returncode == 130
