@@ -86,6 +86,9 @@ def _play(console: Console, root: Path, labs: list[Lab], scratch: Path, wanted: 
     os.environ[platform.HOME_VARIABLE] = str(scratch / "home")
     os.environ[workspace.WORK_VARIABLE] = str(scratch / "work")
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    # What the labs put into temporary folders goes with the rest.
+    os.environ["TMPDIR"] = str(scratch / "tmp")
+    (scratch / "tmp").mkdir()
     columns = (
         TextColumn("{task.description:<44}"),
         BarColumn(),

@@ -98,7 +98,8 @@ class Layout:
         path = self.run / "supervisor.sock"
         if len(str(path).encode()) <= LONGEST_SOCKET_PATH:
             return path
-        return Path(tempfile.mkdtemp(prefix="mlops-labs-")) / "s"
+        # The folder for temporary files may have a long path itself; /tmp is short and always there.
+        return Path(tempfile.mkdtemp(prefix="mlops-labs-", dir="/tmp")) / "s"
 
 
 @dataclass(frozen=True)

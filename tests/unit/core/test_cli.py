@@ -136,6 +136,7 @@ def test_ctrl_c_leaves_no_process_and_no_half_workspace(place):
     assert "Traceback" not in err
     left = [path.name for path in work.iterdir()]
     # Caught in the middle there is nothing, caught at the very end there is everything.
-    assert child.returncode in (0, 130)
+    # While Python itself is ending, the signal has its default effect.
+    assert child.returncode in (0, 130, -signal.SIGINT)
     assert left in ([], ["day08-experiment-tracking"])
     assert left or child.returncode == 130

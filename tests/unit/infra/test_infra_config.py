@@ -158,7 +158,7 @@ def test_damaged_settings_count_as_none(text: str, tmp_path: Path) -> None:
 
 
 def test_a_long_home_gets_a_short_private_socket_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/tmp")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no" / "matter"))
     path = Layout(tmp_path / ("long" * 30)).new_socket()
     try:
         assert len(str(path)) <= LONGEST_SOCKET_PATH
