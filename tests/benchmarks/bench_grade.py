@@ -49,6 +49,8 @@ def main() -> None:
     root = course_root(Path(__file__).parent)
     course = load_course(root)
     infra = [sys.executable, "-m", "infra"]
+    # nbgrader calls alembic by its name.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as scratch:
         os.environ[platform.HOME_VARIABLE] = f"{scratch}/home"
         subprocess.run([*infra, "up", "--no-jupyter", "--mlflow-port", "5987"], check=True, capture_output=True)

@@ -1,7 +1,9 @@
 """The labs are nbgrader's: what `nbgrader generate_assignment` releases is what `checker build` wrote."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -27,7 +29,9 @@ def test_nbgrader_releases_the_same_notebook(tmp_path, lab):
     notebook = solution_notebook(ROOT / "solutions" / lab.name, load_checks(lab))
     nbformat.write(notebook, source / "lab.ipynb")
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", lab.name]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    # nbgrader calls alembic by its name.
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
     released = nbformat.read(tmp_path / "release" / lab.name / "lab.ipynb", as_version=4)
     ours = nbformat.read(ROOT / "labs" / lab.name / "lab.ipynb", as_version=4)
