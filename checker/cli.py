@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,8 @@ def grade(days: tuple[str, ...], everything: bool, layout: str, output: Path | N
     Exit status: 0 everything passed, 1 marks were lost, 2 wrong usage, 3 the environment kept us
     from grading.
     """
+    # An ended session is an interruption like Ctrl-C: what was begun is tidied up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     root, course = _course()
     from checker import grading, workspace
     from checker.report import render

@@ -18,7 +18,6 @@ from checker.errors import CheckerError, UsageError
 from checker.evidence import Identity
 from checker.keys import grader_key, world_seed
 from checker.recipes import make_fixtures, sha256
-from checker.text import clean
 
 MARKER = Path(".checker", "workspace.json")
 WORK_VARIABLE = "MLOPS_LABS_WORK"
@@ -52,7 +51,7 @@ def read(folder: Path) -> Workspace:
             raise ValueError("it is far too large")
         identity = Identity.model_validate_json(marker.read_bytes())
     except (OSError, ValueError, ValidationError) as error:
-        reason = error.strerror if isinstance(error, OSError) else clean(error, 120)
+        reason = error.strerror if isinstance(error, OSError) else "it is not what `checker start` wrote"
         raise CheckerError(
             f"{marker} cannot be read: {reason}",
             expected="the file as `checker start` wrote it",
@@ -82,10 +81,11 @@ def find(lab: Lab | None, course: Course, root: Path, here: Path | None = None) 
         )
     folder = workspaces(root) / lab.name
     if not (folder / MARKER).is_file():
+        reset = " --reset`; what is there now is kept" if folder.exists() else "`"
         raise UsageError(
             f"day {lab.day} has no workspace at {folder}",
             expected="a workspace that was started",
-            next_step=f"run `checker start {lab.day}`",
+            next_step=f"run `checker start {lab.day}{reset}",
         )
     return read(folder)
 

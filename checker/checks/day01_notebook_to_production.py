@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from checker.check import check, expect
+from checker.check import check, expect, suspect
 from checker.checks.score_file import Score, difference, f1_of, read_score
 from checker.evidence import View
 from checker.evidence.notebook import Notebook
@@ -20,6 +20,7 @@ STATED = 0.0006
 """How far a stated score may be from the recomputed one: what rounding to three decimals may do."""
 WORTHLESS = 0.2
 CHANCE = 0.3
+TOO_GOOD = 0.97
 LEAST_TEST, MOST_TEST = 0.1, 0.5
 
 FAULTS = {
@@ -144,10 +145,10 @@ def train_takes_parameters(lab: View) -> Notebook:
 @check(points=1, needs=train_takes_parameters)
 def train_runs_from_a_clean_kernel(lab: View, train: Notebook) -> Score:
     """The checker runs `train.ipynb` in a folder where only it, the `.py` files beside it and the file that `data`
-    names exist, and it writes to `out` one JSON object: `seed`; `rows`, the number of data rows; `test_rows` and
-    `flagged_rows`, lists of row numbers (the first data row is 0): those held out, and those of them that the
-    model calls fraud; `f1` and `average_precision` on the held-out rows, as fractions with at least three
-    decimals.
+    names exist. Within 120 seconds, it writes to `out` one JSON object: `seed`; `rows`, the number of data rows;
+    `test_rows` and `flagged_rows`, lists of row numbers (the first data row is 0): those held out, and those of
+    them that the model calls fraud; `f1` and `average_precision` on the held-out rows, as fractions with at
+    least three decimals.
     """
     return read_score(lab.proofs.notebook(TRAIN, "first").output, f"what `{TRAIN}` wrote to `out`")
 
@@ -248,6 +249,8 @@ def score_is_measured(lab: View, first: Score) -> Score:
         next_step=f"look in `{TRAIN}` at how many rows the model flags; with rare fraud, "
         "try `class_weight='balanced'` or another model",
     )
+    if hidden.f1 > TOO_GOOD:
+        suspect(f"an F1 of {hidden.f1:.3f} on rows that nobody saw: honest models do not come near it here")
     return scores[CONTROL]
 
 
@@ -288,12 +291,15 @@ def _command(name: str) -> str:
 
 
 def _body(notebook: Notebook) -> list[str]:
-    """The code that decides what a run does, without the cells of its parameters and white space at line ends."""
-    return [
-        "\n".join(line.rstrip() for line in cell.source.strip().splitlines())
-        for cell in notebook.code
-        if not {"parameters", "injected-parameters"} & set(cell.tags)
-    ]
+    """The code that decides what a run does, without the cells of its parameters and white space at line ends.
+
+    Only the first cell with the tag counts as the cell of the parameters, as for papermill.
+    """
+    cells = list(notebook.code)
+    for tag in ("parameters", "injected-parameters"):
+        first = next((cell for cell in cells if tag in cell.tags), None)
+        cells = [cell for cell in cells if cell is not first]
+    return ["\n".join(line.rstrip() for line in cell.source.strip().splitlines()) for cell in cells]
 
 
 def _counts(notebook: Notebook) -> str:

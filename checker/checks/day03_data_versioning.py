@@ -144,7 +144,8 @@ def remote_is_set(lab: View) -> Remote:
         remote.directory is not None,
         found=f"the remote `{name}` has the address `{clean(remote.url, 120)}`",
         expected="a folder on this machine",
-        next_step=f"run `dvc remote modify {name} url FOLDER`, with a path from the folder of `.dvc`",
+        next_step=f"run `dvc remote modify {name} url FOLDER`, with a path from where you stand, "
+        "such as `dvc-remote`, and without `file://`",
     )
     expect(
         not remote.shares_cache,
@@ -259,7 +260,7 @@ def april_is_back(lab: View, tracked: tuple[Git, Dvc], correction: Version) -> N
         original = lab.workspace.fixtures.get(month, "")
         output = dvc.covering(month)
         _expect_tracked(month, output, sums.get(original), correction)
-        record = lab.files.get(month, "run `dvc checkout`")
+        record = lab.files.get(month, "run `dvc config cache.type copy`, then `dvc checkout --relink`")
         expect(
             record.sha256 == original,
             found=f"`{month}` has other bytes than the file you started with, though the last commit tracks those",

@@ -250,7 +250,9 @@ def _why_not_counted(run: Run, started: datetime) -> str:
         return f"says that it began at {when}, before this workspace was started"
     if METRIC not in run.metrics:
         return f"has no metric `{METRIC}`"
-    return "" if math.isfinite(run.metrics[METRIC]) else f"reports {run.metrics[METRIC]} as `{METRIC}`"
+    # MLflow stores an infinity as the largest float.
+    value = run.metrics[METRIC]
+    return "" if abs(value) < 1e300 else f"reports {value:.3g} as `{METRIC}`"
 
 
 def _expect_enough(

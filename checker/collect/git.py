@@ -64,6 +64,8 @@ def _refuse_unsafe(folder: Path) -> None:
     for name, reason in BORROWED.items():
         if os.path.lexists(folder / name):
             raise Broken(reason)
+    if os.path.lexists(folder / "reftable"):
+        raise Broken("its references are in the format `reftable`; begin anew with `git init --ref-format=files`")
     waiting, count = [str(folder)], 0
     while waiting:
         with os.scandir(waiting.pop()) as entries:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TypeVar
+
+from pydantic import AwareDatetime, Field
 
 from checker.errors import Unavailable
 from checker.evidence.base import Record
@@ -21,8 +22,8 @@ class Identity(Record):
     lab: str
     learner: str
     workspace_id: str
-    seed: int
-    started: datetime
+    seed: int = Field(ge=0)
+    started: AwareDatetime
     fixtures: dict[str, str] = {}
 
 

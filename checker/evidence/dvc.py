@@ -125,7 +125,7 @@ class Dvc(Record):
             raise Failed(
                 self.problems[0],
                 expected="files as DVC writes them",
-                next_step="run `dvc status`; it names the same file",
+                next_step="mend that file, or delete it if nothing needs it",
             )
         return self
 

@@ -77,10 +77,12 @@ class Proofs(Record):
         if run is None:
             raise LookupError(f"no proof of {path!r} in case {case!r}")
         if run.problem:
+            slow = " not answer within " in run.problem or " not end within " in run.problem
+            mend = f"restart the kernel of `{path}`, run all cells, and mend the first that fails"
             raise Failed(
                 f"`{path}`, run again from a clean kernel (case `{case}`): {run.problem}",
                 expected="a notebook that runs from top to bottom in a fresh process and writes its output",
-                next_step=f"restart the kernel of `{path}`, run all cells, and mend the first that fails",
+                next_step=f"make the work in `{path}` smaller: fewer trees, settings or folds" if slow else mend,
             )
         return run
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LARGEST_COPIED = 32 << 20
 OUTPUT = Path("output", "result.json")
+STARTING = 60
+"""Seconds for the imports; each case has its own limit, so that a slow one costs no other its turn."""
 
 
 def rerun(
@@ -66,7 +68,8 @@ def rerun(
             "seconds": proof.seconds,
             "cases": requests,
         }
-        answer = run_task("notebook", request, root, Limits(proof.seconds, proof.seconds), confined=confined)
+        limits = Limits(proof.seconds * len(names) + STARTING, proof.seconds)
+        answer = run_task("notebook", request, root, limits, confined=confined)
         answers = mapping(answer.value)
         for name in names:
             output, problem = (None, answer.problem) if answer.problem else _output(answers.get(name), proof.output)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from checker.errors import CheckerError
 from checker.result import Report
 
 
@@ -31,5 +32,13 @@ def render(report: Report, layout: Literal["text", "json", "junit"] | str, outpu
         sys.stdout.write(text)
         return
     draft = output.with_name(f".{output.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(output)
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(output)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise CheckerError(
+            f"{output} cannot be written: {error.strerror}",
+            expected="a file in a folder that you can write",
+            next_step="name another with `--output`",
+        ) from error

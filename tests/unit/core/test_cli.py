@@ -140,3 +140,17 @@ def test_ctrl_c_leaves_no_process_and_no_half_workspace(place):
     assert child.returncode in (0, 130, -signal.SIGINT)
     assert left in ([], ["day08-experiment-tracking"])
     assert left or child.returncode == 130
+
+
+def test_a_report_that_cannot_be_written_is_the_environments_turn(place):
+    checker("start", "3")
+    told = checker("grade", "3", "--output", str(place / "nowhere" / "report.txt"))
+    assert told.exit_code == 3
+    assert "cannot be written" in told.stderr
+    assert "--output" in told.stderr
+
+
+def test_a_workspace_without_its_marker_is_not_sent_round_in_circles(place):
+    checker("start", "3")
+    (place / "work/day03-data-versioning/.checker/workspace.json").unlink()
+    assert "checker start 3 --reset" in checker("grade", "3").stderr

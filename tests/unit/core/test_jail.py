@@ -143,3 +143,11 @@ def test_a_task_leaves_no_file_behind(run, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     run("x = 1")
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
+
+
+def test_a_slow_case_costs_no_other_its_turn(tmp_path):
+    made = notebook(tmp_path, "if slow:\n    while True: pass\nopen('out', 'w').write('1')", parameters={"slow": True})
+    made["cases"]["two"] = {"folder": str(tmp_path), "parameters": {"slow": False}}
+    made["seconds"] = 2
+    answer = run_task("notebook", made, tmp_path, Limits(seconds=60)).value
+    assert answer == {"one": {"problem": "it did not answer within 2 seconds"}, "two": {"output": "1"}}
