@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from checker.course import Course, Lab, course_root, load_course
 from checker.errors import CheckerError
 from checker.report import terminal
 from checker.result import LabResult
+from infra.local import ports
 
 STEPS_PER_LAB = 4
 Value = TypeVar("Value")
@@ -136,11 +136,11 @@ def _do(lab: Lab, root: Path, seed: int, step: Callable[[str], None], done: Call
 def _platform(step: Callable[[str], None], *, jupyter: bool) -> Iterator[None]:
     """A platform of its own on free ports; down again whatever happens."""
     command = [sys.executable, "-m", "infra"]
-    ports = ["--mlflow-port", str(_free_port())]
-    ports += ["--jupyter-port", str(_free_port())] if jupyter else ["--no-jupyter"]
+    chosen = ["--mlflow-port", str(ports.free())]
+    chosen += ["--jupyter-port", str(ports.free())] if jupyter else ["--no-jupyter"]
     step("starting MLflow and JupyterLab" if jupyter else "starting MLflow")
     try:
-        up = subprocess.run([*command, "up", *ports], capture_output=True, text=True, check=False)
+        up = subprocess.run([*command, "up", *chosen], capture_output=True, text=True, check=False)
         if up.returncode:
             raise CheckerError(
                 f"the platform did not start: {(up.stderr or up.stdout).strip()}",
@@ -150,13 +150,6 @@ def _platform(step: Callable[[str], None], *, jupyter: bool) -> Iterator[None]:
         yield
     finally:
         subprocess.run([*command, "down"], capture_output=True, check=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _show(console: Console, course: Course, stories: list[Story], seconds: float) -> None:

@@ -25,7 +25,7 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         try:
             parts[name] = read()
         except CheckerError as error:
-            gaps[name] = gap(error)
+            gaps[name] = Gap.of(error)
         except Exception as error:
             log.exception("collecting %s", name)
             gaps[name] = Gap(
@@ -50,8 +50,3 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         address = platform.environment().get("MLFLOW_TRACKING_URI", "")
         part("mlflow", lambda: collector("mlflow").collect_mlflow(address, mlflow))
     return Evidence(workspace=workspace.identity, **parts, gaps=gaps)
-
-
-def gap(error: CheckerError) -> Gap:
-    """Return what is missing as evidence of it."""
-    return Gap(found=error.found, expected=error.expected, next_step=error.next_step)

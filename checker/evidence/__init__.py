@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import AwareDatetime, Field
 
-from checker.errors import Unavailable
+from checker.errors import CheckerError, Unavailable
 from checker.evidence.base import Record
 from checker.evidence.dvc import Dvc
 from checker.evidence.files import Files
@@ -33,6 +33,11 @@ class Gap(Record):
     found: str
     expected: str = ""
     next_step: str = ""
+
+    @classmethod
+    def of(cls, error: CheckerError) -> Gap:
+        """Return what is missing as evidence of it."""
+        return cls(found=error.found, expected=error.expected, next_step=error.next_step)
 
 
 class Evidence(Record):

@@ -34,8 +34,7 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence, *, confined: bool)
                 scores += scored
                 tables += known
     except CheckerError as error:
-        found = Gap(found=error.found, expected=error.expected, next_step=error.next_step)
-        return evidence.model_copy(update={"gaps": evidence.gaps | {"proofs": found}})
+        return evidence.model_copy(update={"gaps": evidence.gaps | {"proofs": Gap.of(error)}})
     proofs = Proofs(notebooks=tuple(runs), scores=tuple(scores), tables=tuple(tables))
     gaps = evidence.gaps
     if wanted.models and "mlflow" in gaps:

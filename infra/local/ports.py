@@ -59,3 +59,11 @@ def suggestion(port: int) -> int:
     """The next higher port that is free and needs no privilege."""
     first = max(port + 1, 1025)
     return next((other for other in range(first, min(first + 100, 65536)) if problem(other) is None), first)
+
+
+def free() -> int:
+    """A port of this machine's loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

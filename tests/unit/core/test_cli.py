@@ -136,10 +136,10 @@ def test_ctrl_c_leaves_no_process_and_no_half_workspace(place):
     assert "Traceback" not in err
     left = [path.name for path in work.iterdir()]
     # Caught in the middle there is nothing, caught at the very end there is everything.
-    # While Python itself is ending, the signal has its default effect.
+    # Where Python itself is at work (at its end, in an import), the signal may have its default effect.
     assert child.returncode in (0, 130, -signal.SIGINT)
     assert left in ([], ["day08-experiment-tracking"])
-    assert left or child.returncode == 130
+    assert left or child.returncode != 0
 
 
 def test_a_report_that_cannot_be_written_is_the_environments_turn(place):
