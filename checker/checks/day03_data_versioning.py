@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import posixpath
+from typing import NoReturn
 
 from checker.check import check, expect, fail
 from checker.evidence import View
@@ -16,6 +16,7 @@ MONTHS = (MARCH, APRIL)
 CORRECTED = "incoming/2025-04-corrected.csv"
 LARGE = 300_000
 CONFIG = ".dvc/config"
+CONFIGS = (CONFIG, ".dvc/config.local")
 
 
 @check(points=2)
@@ -27,11 +28,7 @@ def months_are_tracked(lab: View) -> tuple[Git, Dvc]:
     for month in MONTHS:
         output = dvc.covering(month)
         if output is None:
-            fail(
-                found=f"no `.dvc` file speaks of `{month}`",
-                expected=f"`{month}` tracked by DVC, alone or with its directory",
-                next_step="run `dvc add data/raw`, then commit the `.dvc` file that it wrote",
-            )
+            _fail_untracked(dvc, month)
         source = clean(output.source, 120)
         expect(
             output.md5_of(month) is not None,
@@ -47,12 +44,22 @@ def months_are_tracked(lab: View) -> tuple[Git, Dvc]:
         )
         _expect_committed(git, output.source)
         expect(
-            _ignored(git, month),
+            month not in output.exposed,
             found=f"no `.gitignore` in the last commit leaves out `{month}`",
             expected="the `.gitignore` that `dvc add` wrote beside the data, committed",
             next_step="run `git status`, then `git add` the `.gitignore` below `data` and commit",
         )
     return git, dvc
+
+
+def _fail_untracked(dvc: Dvc, month: str) -> NoReturn:
+    broken = dvc.broken_for(month)
+    mend = f"mend `{clean(broken.source, 120)}`, or delete it if it is nothing you need; then " if broken else ""
+    fail(
+        found=f"no `.dvc` file tracks `{month}` by an MD5 sum" + (f"; {broken.problem}" if broken else ""),
+        expected=f"`{month}` tracked by DVC, alone or with its directory",
+        next_step=f"{mend}run `dvc add data/raw` and commit the `.dvc` file that it wrote",
+    )
 
 
 def _expect_committed(git: Git, path: str) -> None:
@@ -69,37 +76,6 @@ def _expect_committed(git: Git, path: str) -> None:
         expected="no difference: a version that is not committed cannot be found again",
         next_step=f"run `git diff {shown}`, then commit the change or undo it with `git restore {shown}`",
     )
-
-
-def _ignored(git: Git, path: str) -> bool:
-    """Whether the committed `.gitignore` files leave out `path`; the last pattern that matches wins."""
-    ignored = False
-    files = [blob for blob in git.head if posixpath.basename(blob.path) == ".gitignore" and blob.text]
-    for blob in sorted(files, key=lambda each: each.path.count("/")):
-        folder = posixpath.dirname(blob.path)
-        if folder and not path.startswith(f"{folder}/"):
-            continue
-        parts = posixpath.relpath(path, folder or ".").split("/")
-        for line in (blob.text or "").splitlines():
-            pattern = line.rstrip()
-            if not pattern or pattern.startswith("#"):
-                continue
-            negated, pattern = pattern.startswith("!"), pattern.removeprefix("!")
-            if _matches(pattern, parts):
-                ignored = not negated
-    return ignored
-
-
-def _matches(pattern: str, parts: list[str]) -> bool:
-    bare = pattern.rstrip("/").removeprefix("**/")
-    for end in range(1, len(parts) + 1):
-        if pattern.endswith("/") and end == len(parts):
-            return False
-        whole = "/".join(parts[:end])
-        shown = whole if "/" in bare else parts[end - 1]
-        if fnmatch.fnmatchcase(shown, bare.lstrip("/")):
-            return True
-    return False
 
 
 @check(points=1, needs=months_are_tracked)
@@ -128,9 +104,14 @@ def _is_data(blob: Blob, lab: View) -> bool:
 @check(points=1)
 def remote_is_set(lab: View) -> Remote:
     """`.dvc/config`, committed, names a default remote: a local folder of your choice, apart from DVC's own cache."""
-    git = lab.git.require()
-    # A `.dvc` file that cannot be understood is another check's matter.
-    dvc = lab.dvc if lab.dvc.present else lab.dvc.require()
+    git, dvc = lab.git.require(), lab.dvc.require()
+    for broken in dvc.broken:
+        expect(
+            broken.source not in CONFIGS,
+            found=broken.problem,
+            expected="settings that `dvc remote list` can read",
+            next_step=f"mend `{broken.source}`; `dvc remote list` says what is wrong with it",
+        )
     remote = dvc.default_remote
     if remote is None:
         others = ", ".join(clean(each.name, 60) for each in dvc.remotes[:5])

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from checker.collect.git import Ignored
 from checker.collect.reading import CHUNK, HIDDEN, Unreadable, open_file, open_plain, read_plain
-from checker.evidence.dvc import Dvc, Entry, Object, Output, Remote, Stored, Version
+from checker.evidence.dvc import Broken, Dvc, Entry, Object, Output, Remote, Stored, Version
 from checker.evidence.foreign import LARGEST, ForeignText, mapping, parse_yaml, sequence
 from checker.evidence.git import Git
 from checker.text import clean
@@ -26,30 +27,36 @@ MOST_VERSIONS = 200
 MOST_ENTRIES = 200_000
 MOST_OBJECTS = 20_000
 LONGEST_PATH = 1_000
+SUMS_OF_OTHERS = {"etag", "checksum"}
+"""What DVC notes instead of an MD5 sum where a server or a store names the bytes; nothing here can recompute it."""
 NEVER_TRACKED = {".git", ".dvc", ".hg"}
 """What DVC leaves out of a tracked directory."""
 
 
 def collect_dvc(root: Path, git: Git | None = None) -> Dvc:
-    """Read the DVC repository in `root`; with `git`, also what the commits tracked."""
+    """Read the DVC repository in `root`; with `git`, also what the commits tracked and left out.
+
+    A file of DVC's that cannot be understood is noted and passed over: perhaps nothing needs it.
+    """
     folder = root / ".dvc"
     if not folder.is_dir() or folder.is_symlink():
         linked = folder.is_symlink()
-        return Dvc(present=linked, problems=("`.dvc` is a link to somewhere else",) if linked else ())
+        return Dvc(present=linked, problem="`.dvc` is a link to somewhere else" if linked else None)
     try:
         return _read(root, git)
     except Exception as error:
         # Whatever foreign bytes led to: it is the workspace that cannot be read, and that is the learner's turn.
-        return Dvc(present=True, problems=(clean(f"`.dvc` cannot be read: {type(error).__name__}: {error}"),))
+        return Dvc(present=True, problem=clean(f"`.dvc` cannot be read: {type(error).__name__}: {error}"))
 
 
 def _read(root: Path, git: Git | None) -> Dvc:
-    problems: list[str] = []
-    cache, remotes = _configured(root, problems)
+    broken: list[Broken] = []
+    cache, remotes = configured(root, broken)
     default = next((each for each in remotes if each.default), None)
     stores = _Stores(cache, Path(default.directory) if default and default.directory else None)
-    outputs = [output for path in _sources(root) for output in _outputs(root, path, problems)]
-    read = tuple(_verified(root, output, stores) for output in outputs)
+    outputs = [output for path in _sources(root) for output in _outputs(root, path, broken)]
+    ignored = Ignored(git) if git else None
+    read = tuple(_verified(root, output, stores, ignored) for output in outputs)
     versions = tuple(_versions(git, stores)) if git else ()
     return Dvc(
         present=True,
@@ -57,13 +64,13 @@ def _read(root: Path, git: Git | None) -> Dvc:
         outputs=read,
         versions=versions,
         objects=tuple(stores.objects.values()),
-        problems=tuple(problems),
+        broken=tuple(dict.fromkeys(broken)),
     )
 
 
-def _configured(root: Path, problems: list[str]) -> tuple[Path, tuple[Remote, ...]]:
+def configured(root: Path, broken: list[Broken]) -> tuple[Path, tuple[Remote, ...]]:
     """Return the cache and the remotes that `.dvc/config` and `.dvc/config.local` name."""
-    shared, whole = _config(root, ("config",), []), _config(root, ("config", "config.local"), problems)
+    shared, whole = _config(root, ("config",), []), _config(root, ("config", "config.local"), broken)
     cache = _folder(root, _option(whole, "cache", "dir")) or root / ".dvc" / "cache"
     default = _option(whole, "core", "remote")
     found = []
@@ -85,7 +92,7 @@ def _configured(root: Path, problems: list[str]) -> tuple[Path, tuple[Remote, ..
     return cache.resolve(), tuple(found)
 
 
-def _config(root: Path, names: tuple[str, ...], problems: list[str]) -> configparser.ConfigParser:
+def _config(root: Path, names: tuple[str, ...], broken: list[Broken]) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="\0")
     for name in names:
         try:
@@ -93,7 +100,7 @@ def _config(root: Path, names: tuple[str, ...], problems: list[str]) -> configpa
         except FileNotFoundError:
             continue
         except (Unreadable, OSError, UnicodeDecodeError, configparser.Error) as error:
-            problems.append(f"`.dvc/{name}` cannot be read: {clean(error, 120)}")
+            broken.append(_broken(f".dvc/{name}", f"cannot be read: {clean(error, 120)}"))
     return parser
 
 
@@ -132,38 +139,48 @@ def _sources(root: Path) -> Iterator[str]:
                 yield os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")  # noqa: PTH118
 
 
-def _outputs(root: Path, path: str, problems: list[str]) -> list[Output]:
+def _broken(source: str, problem: str) -> Broken:
+    return Broken(source=clean(source, LONGEST_PATH), problem=f"`{clean(source, 120)}` {problem}")
+
+
+def _outputs(root: Path, path: str, broken: list[Broken]) -> list[Output]:
     """Return what a `.dvc` file or a `dvc.lock` tracks."""
-    try:
-        data = mapping(parse_yaml(read_plain(root / path, root, LARGEST).decode("utf-8")))
-    except (Unreadable, OSError, UnicodeDecodeError, ForeignText) as error:
-        problems.append(f"`{clean(path)}` {'is ' if isinstance(error, ForeignText) else ''}{clean(error, 160)}")
+    if not _is_name(path):
+        broken.append(_broken(path, "has a name that is no text, or is too long"))
         return []
-    return list(_parsed(path, data, problems))
+    try:
+        data = parse_yaml(read_plain(root / path, root, LARGEST).decode("utf-8"))
+        if not isinstance(data, dict):
+            raise ForeignText("no mapping of names to values", "what DVC writes")
+    except (Unreadable, OSError, UnicodeDecodeError, ForeignText) as error:
+        broken.append(_broken(path, f"{'is ' if isinstance(error, ForeignText) else ''}{clean(error, 160)}"))
+        return []
+    return list(_parsed(path, mapping(data), broken))
 
 
-def _parsed(source: str, data: dict[str, Any], problems: list[str]) -> Iterator[Output]:
+def _parsed(source: str, data: dict[str, Any], broken: list[Broken]) -> Iterator[Output]:
     folder = posixpath.dirname(source)
     if PurePosixPath(source).name == "dvc.lock":
         for stage in mapping(data.get("stages")).values():
-            yield from _outs(source, folder, mapping(stage).get("outs"), problems)
+            yield from _outs(source, folder, mapping(stage).get("outs"), broken)
         return
     wdir = data.get("wdir", ".")
-    yield from _outs(source, posixpath.join(folder, wdir if isinstance(wdir, str) else "."), data.get("outs"), problems)
+    yield from _outs(source, posixpath.join(folder, wdir if isinstance(wdir, str) else "."), data.get("outs"), broken)
 
 
-def _outs(source: str, folder: str, outs: Any, problems: list[str]) -> Iterator[Output]:
-    shown = clean(source, 120)
+def _outs(source: str, folder: str, outs: Any, broken: list[Broken]) -> Iterator[Output]:
     for out in map(mapping, sequence(outs)):
         relative, md5 = out.get("path"), out.get("md5")
+        if md5 is None and not SUMS_OF_OTHERS.isdisjoint(out):
+            continue
         if not isinstance(relative, str) or not isinstance(md5, str) or not MD5.fullmatch(md5):
-            problems.append(f"`{shown}` names an output without a path and an MD5 sum")
+            broken.append(_broken(source, "names an output without a path and an MD5 sum"))
             continue
         path = posixpath.normpath(posixpath.join(folder, relative))
         if path.startswith("/") or path.split("/")[0] == "..":
-            problems.append(f"`{shown}` names an output outside the workspace")
+            broken.append(_broken(source, "names an output outside the workspace"))
         elif not _is_name(path):
-            problems.append(f"`{shown}` names an output that can be no file")
+            broken.append(_broken(source, "names an output that can be no file"))
         else:
             yield Output(source=source, path=path, md5=md5, cached=out.get("cache") is not False)
 
@@ -176,8 +193,8 @@ def _is_name(path: str) -> bool:
     return "\0" not in path and 0 < len(path) <= LONGEST_PATH
 
 
-def _verified(root: Path, output: Output, stores: _Stores) -> Output:
-    return output.model_copy(
+def _verified(root: Path, output: Output, stores: _Stores, ignored: Ignored | None) -> Output:
+    read = output.model_copy(
         update={
             "workspace_md5": _current(root / output.path, root),
             "entries": stores.entries(output.md5),
@@ -185,6 +202,9 @@ def _verified(root: Path, output: Output, stores: _Stores) -> Output:
             "remote": stores.in_remote(output.md5),
         }
     )
+    if ignored is None:
+        return read
+    return read.model_copy(update={"exposed": tuple(path for path in read.files if not ignored(path))})
 
 
 def _current(path: Path, root: Path) -> str | None:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
+import re
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from io import BytesIO
+from itertools import islice
+from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +25,7 @@ from checker.evidence.git import Blob, Commit, Git
 from checker.text import clean
 
 if TYPE_CHECKING:
+    from dulwich.ignore import Pattern
     from dulwich.objects import Commit as GitCommit
     from dulwich.refs import DiskRefsContainer
 
@@ -29,6 +36,10 @@ MOST_FILES = 200_000
 LARGEST_TEXT = 64 << 10
 LARGEST_REFERENCES = 16 << 20
 LARGEST_HASHED = 256 << 20
+MOST_PATTERNS = 1_000
+LONGEST_PATTERN = 1_000
+MOST_STEPS = 1_000_000_000
+MOST_STEPS_AT_ONCE = 5_000_000
 TEXT_SUFFIXES = (".dvc", "dvc.lock", "dvc.yaml", ".gitignore", "params.yaml", ".dvc/config")
 BORROWED = {
     "objects/info/alternates": "it borrows objects from another repository (objects/info/alternates)",
@@ -261,3 +272,59 @@ def _same(sha: str, content: bytes) -> None:
         _verify(sha.encode(), b"blob", content)
     except Broken:
         _verify(sha.encode(), b"blob", content.replace(b"\r\n", b"\n"))
+
+
+class Ignored:
+    """What the `.gitignore` files of the last commit leave out, with the patterns as dulwich reads them.
+
+    Called with the path of a file. Neither the workspace nor its settings are asked. What lies beyond the limits
+    above, on patterns and on the steps that regular expressions may need for them, leaves nothing out.
+    """
+
+    def __init__(self, git: Git) -> None:
+        self._patterns: dict[str, list[tuple[Pattern, int]]] = {}
+        self._folders: dict[str, bool] = {}
+        self._steps = MOST_STEPS
+        left = MOST_PATTERNS
+        for blob in git.head:
+            folder, name = posixpath.split(blob.path)
+            if name == ".gitignore" and blob.text:
+                self._patterns[folder] = list(islice(_patterns(blob.text), left))
+                left -= len(self._patterns[folder])
+
+    def __call__(self, path: str) -> bool:
+        """Whether they leave out the file `path`, or a folder above it: nothing in such a folder comes back."""
+        for slash in re.finditer("/", path):
+            folder = path[: slash.start()]
+            if folder not in self._folders:
+                self._folders[folder] = self._excluded(folder, is_folder=True)
+            if self._folders[folder]:
+                return True
+        return self._excluded(path, is_folder=False)
+
+    def _excluded(self, path: str, *, is_folder: bool) -> bool:
+        """Whether the last pattern that matches, in the file nearest to `path` that has one, leaves it out."""
+        parts = path.split("/")
+        for depth in reversed(range(len(parts))):
+            name = "/".join(parts[depth:]).encode("utf-8", "replace")
+            for pattern, stars in reversed(self._patterns.get("/".join(parts[:depth]), ())):
+                steps = comb(len(name) + stars, stars)
+                if steps > MOST_STEPS_AT_ONCE:
+                    continue
+                self._steps -= steps
+                if self._steps < 0:
+                    return False
+                if pattern.matches(name, is_folder):
+                    return pattern.is_exclude
+        return False
+
+
+def _patterns(text: str) -> Iterator[tuple[Pattern, int]]:
+    """Yield the patterns of a `.gitignore`, each with the number of stars between which a path can be shared out."""
+    from dulwich.ignore import Pattern, read_ignore_patterns
+    from dulwich.wildmatch import MalformedPattern
+
+    for line in read_ignore_patterns(BytesIO(text.removeprefix("\ufeff").encode("utf-8", "replace"))):
+        if len(line) <= LONGEST_PATTERN:
+            with suppress(MalformedPattern, re.error):
+                yield Pattern(line), len(re.findall(rb"\*+", line)) - line.split(b"/").count(b"*")

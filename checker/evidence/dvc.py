@@ -27,7 +27,11 @@ class Stored(Record):
 
 
 class Output(Record):
-    """A tracked file or directory. `md5` is what the text file claims; `workspace_md5` what the bytes say now."""
+    """A tracked file or directory. `md5` is what the text file claims; `workspace_md5` what the bytes say now.
+
+    `exposed` are those of its `files` that the `.gitignore` files of the last commit do not leave out; it is
+    read only together with git.
+    """
 
     source: str
     path: str
@@ -37,6 +41,7 @@ class Output(Record):
     entries: tuple[Entry, ...] = ()
     cache: Stored = Stored()
     remote: Stored | None = None
+    exposed: tuple[str, ...] = ()
 
     def holds(self, path: str) -> bool:
         """Return whether `path` is the output, or lies inside it."""
@@ -45,6 +50,13 @@ class Output(Record):
     def md5_of(self, path: str) -> str | None:
         """Return the sum under which the file `path` is tracked, or None."""
         return md5_of(path, self.entries, self.path, self.md5)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it tracks: itself, or what the listing of its directory names."""
+        if not self.md5.endswith(".dir"):
+            return (self.path,)
+        return tuple(_inside(self.path, entry.path) for entry in self.entries)
 
     @property
     def current(self) -> bool:
@@ -96,36 +108,48 @@ def md5_of(path: str, entries: tuple[Entry, ...], output_path: str, output_md5: 
     """Return the sum under which an output tracks the file `path`: as itself, or inside its directory."""
     if output_path == path:
         return output_md5
-    prefix = "" if output_path == "." else f"{output_path}/"
-    return next((entry.md5 for entry in entries if prefix + entry.path == path), None)
+    return next((entry.md5 for entry in entries if _inside(output_path, entry.path) == path), None)
+
+
+def _inside(folder: str, path: str) -> str:
+    return path if folder == "." else f"{folder}/{path}"
+
+
+class Broken(Record):
+    """A file of DVC's that could not be understood, or not all of it; `problem` is a sentence that names it."""
+
+    source: str
+    problem: str
 
 
 class Dvc(Record):
-    """The DVC repository of a workspace. `problems` are files that could not be understood, in words.
+    """The DVC repository of a workspace.
 
+    `problem` says why nothing of it could be read; `broken` are single files, for the checks that need them.
     `objects` are what the outputs and versions name and a store holds whole.
     """
 
     present: bool = False
+    problem: str | None = None
     remotes: tuple[Remote, ...] = ()
     outputs: tuple[Output, ...] = ()
     versions: tuple[Version, ...] = ()
     objects: tuple[Object, ...] = ()
-    problems: tuple[str, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
     def require(self) -> Dvc:
-        """Return itself; the check fails when DVC was not set up or its files cannot be understood."""
+        """Return itself; the check fails when DVC was not set up or cannot be read at all."""
         if not self.present:
             raise Failed(
                 "no DVC repository in the workspace",
                 expected="a folder `.dvc` with a config",
                 next_step="run `dvc init` in the workspace, after `git init`",
             )
-        if self.problems:
+        if self.problem:
             raise Failed(
-                self.problems[0],
-                expected="files as DVC writes them",
-                next_step="mend that file, or delete it if nothing needs it",
+                self.problem,
+                expected="a folder `.dvc` as `dvc init` makes it",
+                next_step="run `dvc doctor` in the workspace; `checker start DAY --reset` begins anew and keeps a copy",
             )
         return self
 
@@ -136,6 +160,12 @@ class Dvc(Record):
     def covering(self, path: str) -> Output | None:
         """Return the output that is `path` or the directory around it, or None."""
         return next((output for output in self.outputs if output.holds(path)), None)
+
+    def broken_for(self, path: str) -> Broken | None:
+        """Return the broken file that may have tracked `path`: by its name if there is one, else the first."""
+        pointers = [each for each in self.broken if not each.source.startswith(".dvc/")]
+        named = (each for each in pointers if f"{path}/".startswith(each.source.removesuffix(".dvc") + "/"))
+        return next(named, pointers[0] if pointers else None)
 
     def sums(self) -> dict[str, str]:
         """Return SHA-256 -> MD5 of every object: by which name DVC knows some bytes."""

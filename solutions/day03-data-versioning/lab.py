@@ -361,10 +361,12 @@ both.groupby(["channel_old", "half"])["ratio"].median().unstack()
 # version of the directory contains it: objects are named by their content, so equal content is one object.
 
 # %% language="bash"
+# set -e
 # du -sh .git .dvc/cache data/raw
-# echo "--- files in the default remote, by size"
-# remote=$(dvc remote list | awk 'NR==1 {print $2}')
-# find "$remote" -type f -size +0 -printf '%s bytes  %P\n' | sort -rn
+# echo "--- files in the default remote, by size in bytes"
+# name=$(dvc config core.remote)
+# cd "$(dvc config "remote.$name.url")"
+# find . -type f -size +0 -exec wc -c {} \; | sort -rn
 
 # %% [markdown]
 # A colleague's view: clone the repository to an empty folder, and fetch the data from the remote. The clone names
@@ -372,10 +374,12 @@ both.groupby(["channel_old", "half"])["ratio"].median().unstack()
 # place, so this cell tells the clone where the folder is. With a bucket or a shared disk this step falls away.
 
 # %% language="bash"
-# remote=$(realpath "$(dvc remote list | awk 'NR==1 {print $2}')")
-# name=$(dvc remote list | awk 'NR==1 {print $1}')
+# set -e
+# name=$(dvc config core.remote)
+# remote=$(dvc config "remote.$name.url")
 # clone=$(mktemp -d)
-# git clone --quiet . "$clone" && cd "$clone"
+# git clone --quiet . "$clone"
+# cd "$clone"
 # dvc remote modify --local "$name" url "$remote"
 # dvc pull
 # ls -l data/raw
@@ -473,7 +477,7 @@ plt.show()
 # | tool | unit | how you go back | choose it when | what it does not do |
 # |---|---|---|---|---|
 # | DVC | files and directories, next to code | `git checkout`, then `dvc checkout` | data and code change together, in batches | no queries, no transactions, slow with millions of small files |
-# | Git LFS | single large files | `git checkout` | designers' or model files in a git host that has it | storage belongs to the git host; no pipelines, no remotes of your own choice in general |
+# | Git LFS | single large files | `git checkout` | designers' or model files in a git host that has it | needs an LFS server, as a rule that of the git host; no pipelines |
 # | lakeFS | a whole object store | a branch, a commit or a revert over a bucket | many teams share a lake, and a load must be tried on a branch and merged whole | a service to run; readers go through its address |
 # | Delta Lake | one table | `VERSION AS OF`, `RESTORE` | rows are added and changed all day, with SQL or Spark | versions end with `VACUUM`; one table at a time |
 # | Hugging Face Hub (Xet) | repositories of models and data sets | a revision when loading | sharing with others; changed chunks of a large file are stored once | the Hub, not your disk, is the centre |

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from checker.checks import day03_data_versioning as day
 from checker.checks.day03_data_versioning import APRIL, CORRECTED, MARCH
 from checker.evidence import Evidence, Identity
-from checker.evidence.dvc import Dvc, Entry, Object, Output, Remote, Stored, Version
+from checker.evidence.dvc import Broken, Dvc, Entry, Object, Output, Remote, Stored, Version
 from checker.evidence.files import FileRecord, Files
 from checker.evidence.git import Blob, Commit, Git
 from checker.runner import load_checks, run_checks
@@ -142,13 +142,12 @@ REFUSED = [
     ("months_are_tracked", output(cached=False)),
     ("months_are_tracked", {"git": {"head": HEAD[:2]}}),
     ("months_are_tracked", {"git": {"modified": ("data/raw.dvc",)}}),
-    ("months_are_tracked", head("data/.gitignore", text="/other\n# /raw\n")),
-    ("months_are_tracked", head("data/.gitignore", text="/raw\n!/raw\n")),
-    ("months_are_tracked", head("data/.gitignore", path="elsewhere/.gitignore")),
-    ("months_are_tracked", {"dvc": {"problems": ("`x.dvc` is not YAML",)}}),
+    ("months_are_tracked", output(exposed=(APRIL,))),
+    ("months_are_tracked", {"dvc": {"outputs": (), "broken": (Broken(source="x.dvc", problem="`x.dvc` is odd"),)}}),
     ("nothing_large_in_git", history(Blob(path=APRIL, sha="x", size=10))),
     ("nothing_large_in_git", history(Blob(path="data/raw/2025-04-old.csv", sha="x", size=10))),
     ("nothing_large_in_git", history(Blob(path="a.zip", sha="x", size=300_001), where="elsewhere")),
+    ("remote_is_set", {"dvc": {"broken": (Broken(source=".dvc/config.local", problem="`.dvc/config.local` is odd"),)}}),
     ("remote_is_set", {"dvc": {"remotes": ()}}),
     ("remote_is_set", remote(default=False)),
     ("remote_is_set", remote(directory=None, url="s3://bucket")),
@@ -191,24 +190,25 @@ def test_corrected_before_the_first_is_no_history():
     assert failed == {"correction_is_in_history"}
 
 
-@pytest.mark.parametrize(
-    ("path", "pattern"),
-    [
-        ("data/.gitignore", "/raw"),
-        ("data/.gitignore", "raw/"),
-        ("data/raw/.gitignore", "/2025-03.csv\n/2025-04.csv"),
-        ("data/raw/.gitignore", "2025-0*.csv  "),
-        (".gitignore", "/data"),
-        (".gitignore", "data/raw/"),
-        (".gitignore", "*.csv"),
-        (".gitignore", "**/raw"),
-        (".gitignore", "/data/raw/*"),
-        (".gitignore", "# data\r\ndata\r"),
-        ("data/.gitignore", "!/raw\n/raw"),
-    ],
-)
-def test_ways_to_ignore(path, pattern):
-    failed, result = judge(made(**head("data/.gitignore", path=path, text=pattern)))
+def test_a_repository_that_cannot_be_read_at_all():
+    failed, result = judge(made(dvc={"problem": "`.dvc` is a link to somewhere else"}))
+    assert failed == {"months_are_tracked", "remote_is_set"}
+    assert result.earned == 0
+
+
+def test_a_broken_file_costs_nothing_unless_it_is_needed_and_is_named_then():
+    sources = ("a.dvc", "data/raw.dvc", "old/raw.dvc")
+    broken = tuple(Broken(source=source, problem=f"`{source}` is not YAML") for source in sources)
+    failed, result = judge(made(dvc={"broken": broken}))
+    assert not failed, result
+    _, result = judge(made(dvc={"broken": broken, "outputs": ()}))
+    message = next(check for check in result.checks if check.name == "months_are_tracked").messages[0]
+    assert "`data/raw.dvc` is not YAML" in message.found
+    assert "mend `data/raw.dvc`" in message.next_step
+
+
+def test_other_files_of_a_directory_may_be_in_git():
+    failed, result = judge(made(**output(exposed=("data/raw/README.md",))))
     assert not failed, result
 
 

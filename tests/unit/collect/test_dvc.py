@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from checker.collect.dvc import collect_dvc
 from checker.collect.git import collect_git
+from checker.evidence.git import Blob, Git
 
 TOOLS = str(Path(sys.executable).parent)
 
@@ -98,7 +99,8 @@ def test_it_agrees_with_dvc_itself(tmp_path):
     assert not collect_dvc(root).covering("raw").remote.present
     run(root, "dvc", "push")
     read = collect_dvc(root, collect_git(root))
-    assert read.problems == ()
+    assert (read.problem, read.broken) == (None, ())
+    assert not any(output.exposed for output in read.outputs)
     assert {output.path for output in read.outputs} == {"raw", "single.bin"}
     assert all(output.current and output.cache.whole and output.remote.whole for output in read.outputs)
     assert [version.path for version in read.versions] == ["raw", "raw", "single.bin"]
@@ -117,7 +119,7 @@ def test_no_repository(tmp_path, workspace):
     assert collect_dvc(workspace).present
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / ".dvc").symlink_to(workspace / ".dvc")
-    assert collect_dvc(tmp_path / "linked").problems
+    assert "link" in collect_dvc(tmp_path / "linked").problem
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,10 @@ def test_plugins_and_pipes_in_the_config_do_nothing(workspace, tmp_path):
     (workspace / ".dvc" / "plugins").mkdir()
     (workspace / ".dvc" / "plugins" / "evil.py").write_text("raise SystemExit")
     remote(workspace, "../remote", f"    type = !!python/object/apply:os.system ['touch {tmp_path}/marker']\n")
-    assert "config.local" in collect_dvc(workspace).problems[0]
+    read = collect_dvc(workspace)
+    assert [each.source for each in read.broken] == [".dvc/config.local"]
+    assert "config.local" in read.broken[0].problem
+    assert read.broken_for("data/raw/a.csv") is None
     assert not (tmp_path / "marker").exists()
 
 
@@ -217,8 +222,58 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 def test_a_hostile_text_is_told(workspace, name, content):
     (workspace / name).write_bytes(content)
-    assert len(collect_dvc(workspace).problems) == 1
+    read = collect_dvc(workspace)
+    assert read.problem is None
+    assert [each.source for each in read.broken] == [name]
+    assert name in read.broken[0].problem
+    assert read.outputs == ()
     assert not (workspace / "marker").exists()
+
+
+def test_what_is_broken_hides_nothing_else(workspace):
+    good = {"md5": md5(b"1"), "path": "good"}
+    (workspace / "a.dvc").write_text(yaml.safe_dump({"outs": [{"path": "no sum"}, good]}))
+    (workspace / "old").mkdir()
+    (workspace / "old" / "raw.dvc").write_text("<<<<<<< HEAD\n")
+    with open(os.fsencode(workspace) + b"/\xff.dvc", "w") as file:  # noqa: PTH123
+        file.write("outs: []\n")
+    track(workspace, "raw", md5(b"2"))
+    read = collect_dvc(workspace)
+    assert [output.path for output in read.outputs] == ["good", "raw"]
+    assert [each.source for each in read.broken] == ["a.dvc", "\\udcff.dvc", "old/raw.dvc"]
+    assert read.broken_for("old/raw/a.csv").source == "old/raw.dvc"
+    assert read.broken_for("old/raw").source == "old/raw.dvc"
+    assert read.broken_for("old/rawer").source == "a.dvc"
+    assert read.model_validate_json(read.model_dump_json()) == read
+
+
+@pytest.mark.parametrize("sum_", [{"etag": '"5f3a"'}, {"checksum": "1"}])
+@pytest.mark.parametrize("path", ["a.csv", "s3://bucket/a.csv", "/mnt/a.csv"])
+def test_outputs_with_the_sum_of_a_server_are_left_alone(workspace, sum_, path):
+    (workspace / "a.dvc").write_text(yaml.safe_dump({"outs": [sum_ | {"path": path}]}))
+    read = collect_dvc(workspace)
+    assert (read.outputs, read.broken) == ((), ())
+
+
+def test_what_no_committed_gitignore_leaves_out_is_exposed(workspace):
+    cache = workspace / ".dvc" / "cache"
+    content = listing(a_csv=b"1", b_txt=b"2")
+    track(workspace, "raw", store(cache, content, md5(content) + ".dir"))
+    track(workspace, "single.csv", md5(b"3"))
+
+    def exposed(texts):
+        blobs = (Blob(path=path, sha="", size=0, text=text) for path, text in texts.items())
+        read = collect_dvc(workspace, Git(present=True, head=tuple(blobs)))
+        return [path for output in read.outputs for path in output.exposed]
+
+    (workspace / ".gitignore").write_text("*")
+    every = ["raw/a.csv", "raw/b.txt", "single.csv"]
+    assert exposed({}) == every
+    assert exposed({".gitignore": "*.csv\n"}) == ["raw/b.txt"]
+    assert exposed({".gitignore": "/raw/\n"}) == ["single.csv"]
+    assert exposed({".gitignore": "/raw\n*.csv\n", "raw/.gitignore": "!*"}) == []
+    assert exposed({"raw/.gitignore": "/a*\n", "other.gitignore": "*"}) == every[1:]
+    assert [output.exposed for output in collect_dvc(workspace).outputs] == [(), ()]
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../../etc/passwd", "a/../../x", "..", "//etc"])
@@ -226,7 +281,7 @@ def test_an_output_outside_is_refused(workspace, path):
     (workspace / "x.dvc").write_text(yaml.safe_dump({"outs": [{"md5": "0" * 32, "path": path}]}))
     read = collect_dvc(workspace)
     assert read.outputs == ()
-    assert "outside" in read.problems[0]
+    assert "outside" in read.broken[0].problem
 
 
 def test_working_directories_and_places_of_the_dvc_file(workspace):

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checker.collect import git as collector
-from checker.collect.git import collect_git
+from checker.collect.git import Ignored, collect_git
+from checker.evidence.git import Blob, Git
 
 QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "LC_ALL": "C"}
 NAMES = {f"GIT_{who}_{what}": "a@b.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -292,3 +293,154 @@ def test_no_bytes_raise(repository, data):
     finally:
         gc.collect()
         victim.write_bytes(before)
+
+
+FILES = (
+    "a", "b.csv", "raw/x.csv", "data/a.csv", "data/raw/2025-03.csv", "data/raw/deep/2025-03.csv", "data/raw/A.CSV",
+    "data/raw/a b", "data/raw/a ", "data/rawer/a.csv", "data/raw/[x].csv", "x/data/raw/a.csv", "#x", "!x", "a b/c",
+)  # fmt: skip
+PATTERNS = [
+    {".gitignore": "**/raw/*.csv"},
+    {".gitignore": "data/*.csv"},
+    {".gitignore": "/data"},
+    {".gitignore": "data/"},
+    {".gitignore": "a/"},
+    {".gitignore": "data/raw"},
+    {".gitignore": "data/raw/"},
+    {".gitignore": "data/raw/*"},
+    {".gitignore": "raw"},
+    {".gitignore": "/raw"},
+    {".gitignore": "**/raw"},
+    {".gitignore": "data/**"},
+    {".gitignore": "data/**/2025-03.csv"},
+    {".gitignore": "data/**/a.csv\n**/deep/"},
+    {".gitignore": "*.csv\n!2025-*.csv"},
+    {".gitignore": "!*.csv\n*.csv"},
+    {".gitignore": "data/\n!data/raw/2025-03.csv"},
+    {".gitignore": "data/*\n!data/raw/"},
+    {".gitignore": "data/raw/*\n!data/raw/2025-03.csv"},
+    {".gitignore": "# *.csv\n\n   \n\\#x\n\\!x"},
+    {".gitignore": "*.csv   \r\nraw/  \r\n"},
+    {".gitignore": "a\\ \n"},
+    {".gitignore": "a \\ "},
+    {".gitignore": " *.csv"},
+    {".gitignore": "*.csv\t"},
+    {".gitignore": "\ufeffdata\n"},
+    {".gitignore": "2025-0[1-9].csv\n[!a]"},
+    {".gitignore": "[^0-9]*.csv\n[[:upper:]].CSV"},
+    {".gitignore": "\\[x\\].csv\n[\n[]"},
+    {".gitignore": "da?a/r*w/*.c?v"},
+    {".gitignore": "*/*.csv"},
+    {".gitignore": "!\n/\n//\n"},
+    {".gitignore": "*.CSV\nRAW"},
+    {".gitignore": "*", "data/raw/.gitignore": "!*"},
+    {".gitignore": "*.csv", "data/raw/.gitignore": "!/2025-03.csv"},
+    {".gitignore": "!*.csv", "data/.gitignore": "*.csv", "data/raw/.gitignore": "!deep/*"},
+    {"data/.gitignore": "/raw"},
+    {"data/.gitignore": "data/raw"},
+    {"data/raw/.gitignore": "/2025-03.csv"},
+    {"data/raw/.gitignore": "../a.csv\n./2025-03.csv"},
+]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tree")
+    git(root, "init", "--quiet")
+    for name in FILES:
+        if name != "a b/c":
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text("")
+    return root
+
+
+def left_out(root, texts):
+    """What `git check-ignore` says of FILES."""
+    for path in root.rglob(".gitignore"):
+        path.unlink()
+    for path, text in texts.items():
+        (root / path).write_bytes(text.encode())
+    done = subprocess.run(
+        ["git", "check-ignore", "--no-index", "-z", "--stdin"],
+        cwd=root, env=os.environ | QUIET, input="\0".join(FILES).encode(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert not done.stderr
+    return set(done.stdout.decode().split("\0")) - {""}
+
+
+def committed(texts):
+    blobs = (Blob(path=path, sha="", size=0, text=text) for path, text in texts.items())
+    return Ignored(Git(present=True, head=tuple(blobs)))
+
+
+@pytest.mark.parametrize("texts", PATTERNS)
+def test_what_is_left_out_is_what_git_leaves_out(tree, texts):
+    assert {path for path in FILES if committed(texts)(path)} == left_out(tree, texts)
+
+
+PART = st.lists(
+    st.sampled_from(["*", "?", "a", "x", "raw", "2025-03", ".csv", "[0-9]", "[!a]", "[", "\\*"]), max_size=3
+)
+PATTERN = st.builds(
+    lambda before, parts, after: before + "/".join(parts) + after,
+    st.sampled_from(["", "", "!", "/", "!/", "#", "\\#", " ", "**/"]),
+    st.lists(
+        st.sampled_from(["data", "raw", "deep", "**", "*"]) | PART.map("".join).filter(bool), min_size=1, max_size=3
+    ),
+    st.sampled_from(["", "", "/", "/*", "/**", " ", "\\ ", "\r"]),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.dictionaries(
+        st.sampled_from([".gitignore", "data/.gitignore", "data/raw/.gitignore"]),
+        st.lists(PATTERN, min_size=1, max_size=4).map("\n".join),
+        min_size=1,
+    )
+)
+def test_any_patterns_are_read_as_git_reads_them(tree, texts):
+    assert {path for path in FILES if committed(texts)(path)} == left_out(tree, texts)
+
+
+def test_the_committed_gitignore_counts_and_not_that_of_the_workspace(repository):
+    commit(repository, _dot_gitignore="*.csv\n", data___dot_gitignore="!a.csv\n")
+    (repository / ".gitignore").write_text("*\n")
+    (repository / "data" / ".gitignore").unlink()
+    (repository / ".git" / "info" / "exclude").write_text("*\n")
+    ignored = Ignored(collect_git(repository))
+    assert [path for path in ("b.csv", "data/a.csv", "data/b.csv", "b.txt") if ignored(path)] == ["b.csv", "data/b.csv"]
+
+
+@pytest.mark.timeout(20)
+def test_patterns_that_would_take_for_ever_are_not_read(monkeypatch):
+    hostile = {
+        "*a" * 20 + "b", "*a*a*b", "**/a/" * 20 + "b", "**/a/**/a/**/b", "*/" + "a*" * 200, "*a*a/" * 20 + "b",
+        "*a*a*a/*a*a*a/b", "*" * 50_000 + "b", "a" * 50_000,
+    }  # fmt: skip
+    ignored = committed({".gitignore": "\n".join(hostile)})
+    for path in ("a" * 250, "a/" * 400 + "a", "x/" * 400 + "a" * 100, ("a" * 100 + "/") * 9 + "a", "a" * 40 + "/a"):
+        started = time.process_time()
+        assert not ignored(path)
+        assert time.process_time() - started < 3
+    many = committed({".gitignore": "a\n" * 20_000 + "b\n"})
+    assert not many("b")
+    monkeypatch.setattr(collector, "MOST_STEPS", 10)
+    few = committed({".gitignore": "b\n"})
+    assert [few(f"{number}/b") for number in range(10)] == [True] * 5 + [False] * 5
+
+
+@pytest.mark.timeout(60)
+def test_fifty_thousand_files_and_a_usual_gitignore():
+    usual = [f"{name}/\n*.{name}\n/{name}*.tmp" for name in "abcdefghijklmnopqrst"]
+    ignored = committed({".gitignore": "\n".join([*usual, "**/raw/*.csv"]), "data/.gitignore": "*.txt"})
+    started = time.process_time()
+    assert all(ignored(f"data/raw/transactions-{number}.csv") for number in range(50_000))
+    assert not any(ignored(f"data/raw/transactions-{number}.md") for number in range(2_000))
+    assert time.process_time() - started < 20
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(max_size=30), path=st.text(max_size=12) | st.sampled_from(["a\0", "\ud800", "//", "..", "/a/"]))
+def test_no_pattern_and_no_path_raises(text, path):
+    assert committed({".gitignore": text})(path) in (True, False)
