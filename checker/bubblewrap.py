@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from checker.errors import Unavailable
@@ -15,17 +15,14 @@ from checker.errors import Unavailable
 NOBODY = "65534"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
-SHARED_MEMORY = 64 << 20
+SCRATCH = 512 << 20
 
 
-def walls(
-    readable: Iterable[Path], writable: Iterable[Path], environment: Mapping[str, str], scratch: int
-) -> list[str]:
+def walls(environment: Mapping[str, str]) -> list[str]:
     """Return the words to put before a command so that it runs in a jail.
 
-    `readable` and `writable` are folders of the caller's that appear at their own places; `/tmp` is new,
-    empty and holds at most `scratch` bytes. The rest of the machine does not exist in there: no network
-    but an unconnected loopback, no other processes, no capabilities.
+    `/tmp` is new and empty. The rest of the machine does not exist in there: no files but the system's and
+    Python's, no network but an unconnected loopback, no other processes, no capabilities.
 
     Raises:
         Unavailable: bubblewrap is not installed. There is no way around it: the jail fails closed.
@@ -47,13 +44,12 @@ def walls(
             words += ["--ro-bind", name, name]
     for name in SYSTEM_FILES:
         words += ["--ro-bind-try", name, name]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]  # noqa: S108 - in the jail
-    words += ["--size", str(scratch), "--tmpfs", "/tmp"]  # noqa: S108
-    for path in (*_interpreter(), *readable):
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    for name in ("/tmp", "/dev/shm"):  # noqa: S108 - in the jail
+        words += ["--size", str(SCRATCH), "--tmpfs", name]
+    for path in _interpreter():
         words += ["--ro-bind", str(path), str(path)]
-    for path in writable:
-        words += ["--bind", str(path), str(path)]
-    return [*words, "--remount-ro", "/", "--chdir", "/tmp", "--"]  # noqa: S108
+    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]  # noqa: S108
 
 
 def _interpreter() -> list[Path]:

@@ -70,11 +70,13 @@ class Sources(Model):
 
 
 class NotebookCase(Model):
-    """One execution of a notebook from a clean interpreter with these parameters."""
+    """One execution of a notebook from a clean interpreter: with these parameters, or as a twin of another case."""
 
-    parameters: dict[str, int | float | str | bool]
+    parameters: dict[str, int | float | str | bool] = {}
     data: dict[str, Recipe] = Field(default={}, description="parameter name -> a table that it shall point to")
-    shuffled: bool = Field(default=False, description="with the labels of `data` shuffled: there is nothing to learn")
+    twin_of: str | None = Field(
+        default=None, description="a case whose parameters and data this one has, but its held-out rows swap features"
+    )
 
 
 class NotebookProof(Model):
@@ -82,8 +84,17 @@ class NotebookProof(Model):
 
     notebook: RelativePath
     output: str
+    held_out: str = Field(default="", description="the key of the JSON with the rows held out, for twins")
     cases: dict[str, NotebookCase]
     seconds: int = Field(default=120, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NotebookProof:
+        for name, case in self.cases.items():
+            original = self.cases.get(case.twin_of or name)
+            if original is None or (case.twin_of and (original.twin_of or not self.held_out)):
+                raise ValueError(f"case {name!r}: a twin needs `held_out` and a case that is no twin itself")
+        return self
 
 
 class ModelProof(Model):
@@ -110,6 +121,20 @@ class Module(Model):
     title: str
 
 
+class LatePolicy(Model):
+    """What handing in late costs: nothing within the grace, then a share of the marks for each day begun."""
+
+    grace_minutes: int = Field(default=0, ge=0)
+    lost_per_day: float = Field(default=0, ge=0, le=1, description="share of the marks lost for each day begun")
+    at_most: float = Field(default=1, ge=0, le=1, description="no more than this share is ever lost")
+
+
+class MarksPolicy(Model):
+    """How a cohort's marks are counted; the weight of a lab stands with the lab."""
+
+    late: LatePolicy = LatePolicy()
+
+
 class Lab(Model):
     """One day."""
 
@@ -127,6 +152,10 @@ class Lab(Model):
     fixtures: tuple[Fixture, ...] = ()
     evidence: Sources = Sources()
     proofs: Proofs = Proofs()
+    weight: float = Field(default=1, ge=0, le=1000, description="how much the lab counts in a cohort's total")
+    due: int | None = Field(
+        default=None, ge=0, le=1000, description="days after the cohort's start; the lab's day when left out"
+    )
 
     @property
     def name(self) -> str:
@@ -145,6 +174,7 @@ class Course(Model):
     version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     title: str
+    marks: MarksPolicy = MarksPolicy()
     modules: tuple[Module, ...]
     labs: tuple[Lab, ...]
 

@@ -76,8 +76,8 @@ def break_out(*, confined: bool = True) -> list[str]:
         shown, secret = Path(folder, "shown"), Path(folder, "secret")
         shown.mkdir()
         secret.write_text("hidden", encoding="utf-8")
-        request = {"secret": str(secret), "folder": str(shown), "port": ear.getsockname()[1]}
-        answer = run_task("probe", request, shown, Limits(seconds=60), confined=confined)
+        request = {"secret": str(secret), "port": ear.getsockname()[1]}
+        answer = run_task("probe", request, shown, Limits(seconds=90), confined=confined)
     if not isinstance(answer.value, list):
         raise Unavailable(f"the jail gave no answer: {answer.problem}", expected="one", next_step="report this line")
     return [str(each) for each in answer.value]

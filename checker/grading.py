@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from checker import jail, platform
+from checker import attempts, platform
 from checker.collect import collect
 from checker.course import Lab
+from checker.evidence import Evidence
+from checker.jail import Jail, can_confine
+from checker.keys import grader_key
 from checker.prove import prove
 from checker.result import LabResult
 from checker.runner import load_checks, run_checks
@@ -24,8 +27,16 @@ def grade(lab: Lab, workspace: Workspace) -> LabResult:
             graded=datetime.now(UTC),
             skipped=f"it needs the profile {' or '.join(lab.profiles)}, and {profile} is running",
         )
-    # On one's own machine a plain child process will do, but where there is a jail, a model in it cannot
+    needs_jail = bool(lab.proofs.notebooks or lab.proofs.models)
+    # On one's own machine a plain child process will do, but where there are walls, a model behind them cannot
     # even read the key of the held-out rows.
-    confined = bool(lab.proofs.notebooks or lab.proofs.models) and jail.can_confine()
-    evidence = prove(lab, workspace, collect(lab, workspace), confined=confined)
-    return run_checks(lab, load_checks(lab), evidence)
+    with Jail(confined=needs_jail and can_confine()) as jail:
+        result, _ = judge(lab, workspace, grader_key() if needs_jail else b"", jail)
+    attempts.record(workspace, result)
+    return result
+
+
+def judge(lab: Lab, workspace: Workspace, key: bytes, jail: Jail) -> tuple[LabResult, Evidence]:
+    """Collect, prove and check, with held-out sets from `key` and learner code in `jail`."""
+    evidence = prove(lab, workspace, collect(lab, workspace), key, jail)
+    return run_checks(lab, load_checks(lab), evidence), evidence

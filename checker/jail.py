@@ -1,10 +1,10 @@
-"""Run what a learner wrote in a process of its own, with limits, and take back size-capped JSON.
+"""Run what a learner wrote apart from the grader, with limits, and take back size-capped JSON.
 
-The child runs a task of `checker.tasks` by name: it reads its request from a file, and what it
-answers is data that the caller must validate, since learner code in it may answer anything.
+A jail is one process that has imported what the tasks need and does them one after the other, each in a fork
+(`checker.tasks`). What it answers is data that the caller must validate, since learner code may answer anything.
 
-`confined`, the child runs behind the walls of bubblewrap; without them, it is a plain child process, which
-is enough for one's own work on one's own machine and for nothing else.
+`confined`, it stands behind the walls of bubblewrap; without them it is a plain child process, which is
+enough for one's own work on one's own machine and for nothing else.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ import functools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -29,18 +34,19 @@ from checker.evidence.foreign import ForeignText, parse_json
 from checker.text import clean
 
 LARGEST_ANSWER = 8 << 20
-LARGEST_LOG = 64 << 10
-WATCH_EVERY = 0.1
+LARGEST_LOG = 4 << 10
+STARTING = 120.0
+"""Seconds in which a jail must stand, its imports done."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a task may use.
 
-    `cpu_seconds`, `memory` (bytes of address space), `file_size` (bytes) and `open_files` hold for each process:
-    the child sets them on itself before it runs anything of the learner's. `seconds` of wall-clock time,
-    `processes` and `resident` (bytes in memory) hold for all of them together: the caller watches, and
-    ends them all. `scratch` is what a confined task may write, in bytes.
+    `seconds` of wall-clock time are for the whole task. The others hold for each run of learner code in it:
+    `cpu_seconds`, `memory` (bytes of address space), `file_size` (bytes) and `open_files` for each of its
+    processes, `processes` and `resident` (bytes in memory) for all of them together, and `scratch` is what
+    it may write behind walls, in bytes.
     """
 
     seconds: float = 120
@@ -55,43 +61,90 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the parsed JSON, or None with `problem` in words; `log` is the end of its output."""
+    """What came back: the parsed JSON, or None with `problem` in words."""
 
     value: Any = None
     problem: str | None = None
-    log: str = ""
 
 
-def run_task(
-    task: str, request: dict[str, Any], folder: Path, limits: Limits | None = None, *, confined: bool = False
-) -> Answer:
-    """Run `checker.tasks.<task>` with `request`, and end all its processes when it ends.
+class Jail:
+    """A process for tasks, started at the first one. As a context manager, it ends with all that it started.
 
-    Only the answer file counts, and only while it is small JSON. The environment is bare: no token and
-    no tracking address. A task reads `folder` and works in a home of its own, which is gone afterwards;
-    a confined one can do nothing else.
-
-    Raises:
-        Unavailable: the process could not be started, or the walls could not be built.
+    `preload` names modules that are imported at the start, once for all tasks. Where no cell with walls of its
+    own can be made, a confined jail is built anew for each task, so that none can harm the next.
     """
-    limits = limits or Limits()
-    with tempfile.TemporaryDirectory(prefix="checker-task-") as private:
-        request_file, answer_file, log_file = (Path(private, name) for name in ("request", "answer", "log"))
-        request_file.write_text(json.dumps({"limits": asdict(limits), "request": request}), encoding="utf-8")
-        command = [sys.executable, "-I", "-m", "checker.tasks", task, str(request_file), str(answer_file)]
-        home = Path(private, "home")
-        home.mkdir()
-        environment = _environment(Path("/tmp") if confined else home)  # noqa: S108 - the jail's own
-        if confined:
-            from checker.bubblewrap import walls
 
-            command = [*walls([folder], [Path(private)], environment, limits.scratch), *command]
-        with log_file.open("wb") as log:
+    def __init__(self, *, confined: bool, preload: Iterable[str] = ()) -> None:
+        self.confined = confined
+        self._preload = tuple(preload)
+        self._stack = contextlib.ExitStack()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket
+        self._reusable = False
+
+    def __enter__(self) -> Jail:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, all that it started, and its files. The next task starts a new one."""
+        self._child = None
+        self._stack.close()
+
+    def run(
+        self,
+        task: str,
+        request: dict[str, Any],
+        folder: Path,
+        limits: Limits | None = None,
+        preload: Iterable[str] = (),
+    ) -> Answer:
+        """Run `checker.tasks.<task>` with `request` and a copy of the plain files in `folder`.
+
+        Raises:
+            Unavailable: the process could not be started, or its walls could not be built.
+        """
+        limits = limits or Limits()
+        order = {"task": task, "request": request, "limits": asdict(limits), "preload": [*preload]}
+        try:
+            with _packed(folder) as payload:
+                self._start()
+                content = self._exchange(json.dumps(order).encode(), payload, limits.seconds)
+        except BaseException:
+            self.close()
+            raise
+        if content is None or not self._reusable:
+            self.close()
+        if content is None:
+            return Answer(problem=f"it did not end within {limits.seconds:g} seconds")
+        return _read(content)
+
+    def _start(self) -> None:
+        if self._child is not None and self._child.poll() is None:
+            return
+        self.close()
+        home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="checker-jail-")))
+        environment = _environment(Path("/tmp") if self.confined else home)  # noqa: S108 - the jail's own
+        self._link, theirs = socket.socketpair()
+        self._stack.enter_context(self._link)
+        self._stack.enter_context(theirs)
+        walls = "walls" if self.confined else "none"
+        command = [sys.executable, "-I", "-m", "checker.tasks", str(theirs.fileno()), walls, *self._preload]
+        if self.confined:
+            from checker.bubblewrap import walls as build_walls
+
+            command = [*build_walls(environment), *command]
+        with tempfile.TemporaryFile() as log:
             try:
                 child = subprocess.Popen(
                     command,
                     cwd=home,
                     env=environment,
+                    pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -103,19 +156,39 @@ def run_task(
                     expected="a free process slot and memory",
                     next_step="close other programs and check again",
                 ) from error
-            problem = _wait(child, limits)
-        output = _tail(log_file)
-        if problem is None and child.returncode != 0:
-            problem = _last_line(output) or _died(child.returncode)
-            if confined and problem.startswith("bwrap:"):
+            self._stack.callback(_end, child)
+            theirs.close()
+            hello = _receive(self._link, time.monotonic() + STARTING)
+            if not hello:
                 raise Unavailable(
-                    f"the jail cannot be built: {clean(problem)}",
-                    expected="bubblewrap with user namespaces",
+                    f"the jail cannot be built: {_tail(log) or 'it did not answer'}"
+                    if self.confined
+                    else f"the process for tasks did not start: {_tail(log) or 'it did not answer'}",
+                    expected="bubblewrap with user namespaces" if self.confined else "a working installation",
                     next_step="run `checker doctor`",
                 )
-        if problem is not None:
-            return Answer(problem=clean(problem), log=output)
-        return _read(answer_file, output)
+        self._reusable = bool(json.loads(hello).get("walled"))
+        self._child = child
+
+    def _exchange(self, order: bytes, payload: BinaryIO, seconds: float) -> bytes | None:
+        """Hand over an order and return the answer: None when it did not come in time."""
+        ends = time.monotonic() + seconds
+        try:
+            socket.send_fds(self._link, [b"\0"], [payload.fileno()])
+            channel = Connection(os.dup(self._link.fileno()))
+            with channel:
+                channel.send_bytes(order)
+            return _receive(self._link, ends)
+        except OSError:
+            return b""
+
+
+def run_task(
+    task: str, request: dict[str, Any], folder: Path, limits: Limits | None = None, *, confined: bool = False
+) -> Answer:
+    """Run one task in a jail that is there for it alone; see `Jail.run`."""
+    with Jail(confined=confined) as jail:
+        return jail.run(task, request, folder, limits)
 
 
 @functools.cache
@@ -124,7 +197,7 @@ def can_confine() -> bool:
     from checker.bubblewrap import walls
 
     try:
-        command = [*walls([], [], {}, 1 << 20), sys.executable, "-I", "-c", ""]
+        command = [*walls({}), sys.executable, "-I", "-c", ""]
         return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
     except (Unavailable, OSError, subprocess.TimeoutExpired):
         return False
@@ -145,72 +218,62 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
-def _wait(child: subprocess.Popen[bytes], limits: Limits) -> str | None:
-    """Wait for the child and watch all its processes; whatever happens, none of them is left behind."""
-    ends = time.monotonic() + limits.seconds
-    family: dict[int, psutil.Process] = {}
-    try:
-        while (left := ends - time.monotonic()) > 0:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=min(WATCH_EVERY, left))
+@contextlib.contextmanager
+def _packed(folder: Path) -> Iterator[BinaryIO]:
+    """A tar of the folders and plain files in `folder`, in a file that has no name."""
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for path in sorted(folder.rglob("*")):
+                if not path.is_symlink() and (path.is_file() or path.is_dir()):
+                    tar.add(path, str(path.relative_to(folder)), recursive=False)
+        file.flush()
+        yield file
+
+
+def _receive(link: socket.socket, ends: float) -> bytes | None:
+    """Return one message; empty when the other side is gone, None when it takes too long."""
+    channel = Connection(os.dup(link.fileno()))
+    with channel:
+        try:
+            if not channel.poll(max(0.0, ends - time.monotonic())):
                 return None
-            with contextlib.suppress(psutil.Error):
-                family |= {each.pid: each for each in psutil.Process(child.pid).children(recursive=True)}
-            if problem := _too_much(family, limits):
-                return problem
-        return f"it did not end within {limits.seconds:g} seconds"
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        # Those that left the group: psutil compares the time of their start, so no stranger is hit.
-        for process in family.values():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        child.wait()
+            return channel.recv_bytes(LARGEST_ANSWER + 1)
+        except (EOFError, OSError):
+            return b""
 
 
-def _too_much(family: dict[int, psutil.Process], limits: Limits) -> str | None:
-    resident, count = 0, 0
-    for process in family.values():
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever descends from it; none of them is left behind."""
+    family: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
+        family = psutil.Process(child.pid).children(recursive=True)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    # Those that left the group: psutil compares the time of their start, so no stranger is hit.
+    for process in family:
         with contextlib.suppress(psutil.Error):
-            resident += process.memory_info().rss
-            count += 1
-    if count > limits.processes:
-        return f"it started {count} processes, more than {limits.processes}"
-    if resident > limits.resident:
-        return f"it took {resident >> 20} MiB of memory, more than {limits.resident >> 20}"
-    return None
+            process.kill()
+    child.wait()
 
 
-def _tail(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - LARGEST_LOG))
-        return file.read().decode("utf-8", "replace")
+def _tail(log: BinaryIO) -> str:
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - LARGEST_LOG))
+    lines = [line.strip() for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    return clean(lines[-1]) if lines else ""
 
 
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
-
-
-def _died(status: int) -> str:
-    if status < 0:
-        name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
-        hint = {
-            "SIGXCPU": " (too much CPU time)",
-            "SIGXFSZ": " (a file too large)",
-            "SIGKILL": " (killed)",
-        }.get(name, "")
-        return f"its process was ended by {name}{hint}"
-    return f"its process ended with status {status} and no message"
-
-
-def _read(path: Path, output: str) -> Answer:
+def _read(content: bytes) -> Answer:
     try:
-        if path.stat().st_size > LARGEST_ANSWER:
-            return Answer(problem="it answered too much", log=output)
-        return Answer(value=parse_json(path.read_text(encoding="utf-8"), LARGEST_ANSWER), log=output)
-    except FileNotFoundError:
-        return Answer(problem="its process ended before it answered", log=output)
-    except (OSError, UnicodeDecodeError, ForeignText) as error:
-        return Answer(problem=f"its answer cannot be read: {error}", log=output)
+        answer = parse_json(content.decode("utf-8"), LARGEST_ANSWER)
+    except (UnicodeDecodeError, ForeignText) as error:
+        return Answer(problem=f"its answer cannot be read: {error}")
+    if "value" in answer:
+        return Answer(value=answer["value"])
+    if "problem" in answer:
+        return Answer(problem=clean(answer["problem"]))
+    raise Unavailable(
+        f"the task could not be run: {clean(answer.get('broken', 'no reason given'))}",
+        expected="a jail that holds",
+        next_step="run `checker doctor`, then grade again",
+    )

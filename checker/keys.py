@@ -1,4 +1,4 @@
-"""The grader's key: from it come a learner's world and the held-out sets. It never enters a workspace."""
+"""Keys: from one come learners' worlds and the held-out sets. It never enters a workspace, an archive or a page."""
 
 from __future__ import annotations
 
@@ -15,30 +15,46 @@ KEY_BYTES = 32
 
 
 def grader_key() -> bytes:
-    """Return this machine's key, made at the first call and readable by its owner only.
+    """Return this machine's key; raises as `kept_key`."""
+    return kept_key(platform.home() / "grader.key")
+
+
+def kept_key(path: Path) -> bytes:
+    """Return the key in `path`, made at the first call and readable by its owner only.
 
     Raises:
-        Unavailable: the platform's home cannot be written, or the key in it is damaged.
+        Unavailable: its folder cannot be written, or the key in it is damaged.
     """
-    path = platform.home() / "grader.key"
-    try:
-        if not path.exists():
+    if not path.exists():
+        try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _create(path, secrets.token_bytes(KEY_BYTES))
+        except OSError as error:
+            raise _unusable(path, f"cannot be made: {error.strerror}") from error
+    return read_key(path)
+
+
+def read_key(path: Path) -> bytes:
+    """Return the key in `path`.
+
+    Raises:
+        Unavailable: it is not there, or is damaged.
+    """
+    try:
         key = path.read_bytes()
     except OSError as error:
-        raise Unavailable(
-            f"the grader's key {path} cannot be read or made: {error.strerror}",
-            expected="a folder that you can write",
-            next_step=f"mend its permissions, or set {platform.HOME_VARIABLE} to another folder",
-        ) from error
+        raise _unusable(path, f"cannot be read: {error.strerror}") from error
     if len(key) != KEY_BYTES:
-        raise Unavailable(
-            f"the grader's key {path} has {len(key)} bytes",
-            expected=f"{KEY_BYTES} bytes",
-            next_step="move that file away; workspaces that were started with it must be started again",
-        )
+        raise _unusable(path, f"has {len(key)} bytes and not {KEY_BYTES}")
     return key
+
+
+def _unusable(path: Path, why: str) -> Unavailable:
+    return Unavailable(
+        f"the key {path} {why}",
+        expected="a key as the checker made it, in a folder that you can write",
+        next_step="put a backup in its place, or move it away; what was started with it must be started again",
+    )
 
 
 def _create(path: Path, key: bytes) -> None:

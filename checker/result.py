@@ -89,6 +89,43 @@ class LabResult(Model):
         return "passed" if outcomes == {"passed"} else "failed"
 
 
+class Past(Model):
+    """One earlier attempt, as the learner's own machine recorded it: a claim that earns nothing."""
+
+    number: int
+    graded: datetime
+    earned: float
+    possible: float
+    outcomes: dict[str, Outcome] = {}
+
+
+class Fingerprint(Model):
+    """A piece of state that two honest learners do not share, such as the id of a run."""
+
+    kind: str
+    value: str
+
+
+class Row(Model):
+    """How one submission of a cohort ended: `graded` with a verdict, `refused` or `error` with a reason.
+
+    `source` is its path in the cohort's folder, `digest` names its content; `received` is when it was handed in.
+    """
+
+    learner: str
+    day: int
+    lab: str
+    source: str
+    digest: str
+    received: datetime
+    status: Literal["graded", "refused", "error"]
+    reason: str = ""
+    result: LabResult | None = None
+    fingerprints: tuple[Fingerprint, ...] = ()
+    past: tuple[Past, ...] = ()
+    seconds: float = 0.0
+
+
 class Report(Model):
     """What `checker grade --format json` prints."""
 

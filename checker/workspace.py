@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -19,6 +20,9 @@ from checker.evidence import Identity
 from checker.keys import grader_key, world_seed
 from checker.recipes import make_fixtures, sha256
 
+if TYPE_CHECKING:
+    from checker.evidence.mlflow import Mlflow
+
 MARKER = Path(".checker", "workspace.json")
 WORK_VARIABLE = "MLOPS_LABS_WORK"
 KEPT = ".kept"
@@ -26,11 +30,25 @@ LARGEST_MARKER = 1 << 20
 
 
 @dataclass(frozen=True)
+class Carried:
+    """What a submission brought from outside of the workspace, which is all that may be looked at there.
+
+    `remote` holds the DVC remote's objects where there was one; `models` the files of logged models, in
+    folders named by their ids; `mlflow` is what the tracking server told, as the learner's machine wrote it down.
+    """
+
+    models: Path
+    remote: Path | None = None
+    mlflow: Mlflow | None = None
+
+
+@dataclass(frozen=True)
 class Workspace:
-    """A folder and whose it is."""
+    """A folder and whose it is. One that was thawed from a submission has what it `carried`."""
 
     path: Path
     identity: Identity
+    carried: Carried | None = None
 
 
 def workspaces(root: Path) -> Path:

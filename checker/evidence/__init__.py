@@ -15,6 +15,9 @@ from checker.evidence.mlflow import Mlflow
 from checker.evidence.notebook import Notebooks
 from checker.evidence.proofs import Proofs
 
+UNENROLLED = "me"
+"""What a learner is called who gave no name."""
+
 
 class Identity(Record):
     """Whose workspace it is, which world it belongs to, and the digests of the files it started with."""

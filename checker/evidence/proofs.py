@@ -11,7 +11,8 @@ from checker.evidence.base import Record
 class NotebookRun(Record):
     """One case of a notebook's re-execution: the JSON it wrote as `output`, or the `problem` in words.
 
-    For each parameter that named a table: how many `rows` it had, and the numbers (from 0) of its `positives`.
+    For each parameter that named a table: how many `rows` it had, and the numbers (from 0) of its `positives`; in a
+    twin, those that are positive by their features, whatever label stood beside them.
     """
 
     notebook: str

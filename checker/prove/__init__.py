@@ -6,31 +6,29 @@ from checker.course import Lab
 from checker.errors import CheckerError
 from checker.evidence import Evidence, Gap
 from checker.evidence.proofs import Proofs
+from checker.jail import Jail
 from checker.workspace import Workspace
 
 
-def prove(lab: Lab, workspace: Workspace, evidence: Evidence, *, confined: bool) -> Evidence:
-    """Return `evidence` with everything recomputed that course.yaml asks for.
+def prove(lab: Lab, workspace: Workspace, evidence: Evidence, key: bytes, jail: Jail) -> Evidence:
+    """Return `evidence` with everything recomputed that course.yaml asks for; held-out sets come from `key`.
 
     What the learner wrote may fail: that is in the proof. What the environment refuses becomes a gap.
     """
     wanted = lab.proofs
     if not wanted.notebooks and not wanted.models:
         return evidence
-    from checker.keys import grader_key
-
     try:
-        key = grader_key()
         runs, scores, tables = [], [], []
         if wanted.notebooks:
             from checker.prove.notebooks import rerun
 
-            runs = [run for proof in wanted.notebooks for run in rerun(proof, lab, workspace, key, confined)]
+            runs = [run for proof in wanted.notebooks for run in rerun(proof, lab, workspace, key, jail)]
         if wanted.models and evidence.mlflow is not None:
             from checker.prove.models import score
 
             for each in wanted.models:
-                scored, known = score(each, evidence, key, confined)
+                scored, known = score(each, evidence, key, jail, workspace.carried)
                 scores += scored
                 tables += known
     except CheckerError as error:

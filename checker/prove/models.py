@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,21 +14,26 @@ from checker.course import ModelProof
 from checker.evidence import Evidence
 from checker.evidence.mlflow import Experiment, LoggedModel
 from checker.evidence.proofs import Score, TableDigest
-from checker.jail import Answer, Limits, run_task
+from checker.jail import Answer, Jail, Limits
 from checker.recipes import make_table
 from checker.text import clean
+from checker.workspace import Carried
 
 if TYPE_CHECKING:
     from checker.world import Table
 
+PRELOADED = ("pandas", "sklearn.ensemble", "sklearn.linear_model", "skops.io", "cloudpickle")
+"""What a model is likely to need, paid for once and not by each."""
 SECONDS_A_MODEL = 30
 MEMORY = 4 << 30
 
 
 def score(
-    proof: ModelProof, evidence: Evidence, key: bytes, confined: bool = False
+    proof: ModelProof, evidence: Evidence, key: bytes, jail: Jail, carried: Carried | None = None
 ) -> tuple[list[Score], list[TableDigest]]:
     """Return a score for each of the experiment's newest models and each table, and MLflow's names of the tables.
+
+    The models' files come from MLflow, or are those that a submission `carried`.
 
     Raises:
         Unavailable: MLflow stopped answering.
@@ -43,8 +49,11 @@ def score(
     if not models:
         return [], known
     with tempfile.TemporaryDirectory(prefix="checker-score-") as scratch:
-        folders, broken = _fetch(mlflow.address, models, Path(scratch))
-        answer = _ask(proof, tables, folders, Path(scratch), confined)
+        if carried:
+            folders, broken = _copy(carried, models, Path(scratch))
+        else:
+            folders, broken = _fetch(mlflow.address, models, Path(scratch))
+        answer = _ask(proof, tables, folders, Path(scratch), jail)
     scores = []
     for model in models:
         for name, table in tables.items():
@@ -86,9 +95,19 @@ def _fetch(address: str, models: Iterable[LoggedModel], folder: Path) -> tuple[d
     return folders, broken
 
 
-def _ask(
-    proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str], folder: Path, confined: bool
-) -> Answer:
+def _copy(carried: Carried, models: Iterable[LoggedModel], folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """As `_fetch`, for models that came with a submission."""
+    folders, broken = {}, {}
+    for number, model in enumerate(models):
+        if (carried.models / model.model_id).is_dir():
+            target = shutil.copytree(carried.models / model.model_id, folder / f"model-{number}")
+            folders[model.model_id] = target.name
+        else:
+            broken[model.model_id] = "its files are not in the submission"
+    return folders, broken
+
+
+def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str], folder: Path, jail: Jail) -> Answer:
     """Let the models predict, without the labels, in a process of their own."""
     if not models:
         return Answer(problem="it has no files")
@@ -97,7 +116,7 @@ def _ask(
         paths[name] = str(folder / f"{name}.csv")
         Path(paths[name]).write_bytes(table.select(each for each in table.columns if each != proof.target).to_csv())
     request = {"models": models, "tables": paths, "seconds": min(SECONDS_A_MODEL, proof.seconds)}
-    return run_task("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY), confined=confined)
+    return jail.run("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY), PRELOADED)
 
 
 def _part(value: Any, name: str) -> Any:

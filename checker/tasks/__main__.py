@@ -1,4 +1,12 @@
-"""`python -m checker.tasks TASK REQUEST ANSWER`: set the limits, run one task, write its answer as JSON."""
+"""`python -m checker.tasks CHANNEL WALLS MODULE...`: import the modules once, then do one task after the other.
+
+Three kinds of process: this one, small, takes orders over the socket with the descriptor CHANNEL and answers
+them; the zygote has the imports; forks of the zygote, each in a place of its own, run what a learner wrote.
+No process that a learner's code runs in can reach the other two.
+
+First it says whether it can make cells with walls; where WALLS is `walls` and it cannot, it is good for one task.
+Then, for each task: a descriptor of the payload and an order come in, an answer goes out.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +14,61 @@ import contextlib
 import importlib
 import json
 import os
-import resource
+import socket
 import sys
-from pathlib import Path
+from multiprocessing.connection import Connection
 from typing import Any
 
+from checker.tasks import kernel
+from checker.tasks.cells import Cells
+from checker.tasks.places import Cell, Furniture
+from checker.tasks.zygote import Zygote
+
 TASKS = ("notebook", "probe", "score")
+LARGEST_ORDER = 1 << 20
+LARGEST_ANSWER = 8 << 20
 
 
-def limit(limits: dict[str, Any]) -> None:
-    """Lower this process's limits, hard and soft, to what the grader allows."""
-    for kind, value in (
-        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
-        (resource.RLIMIT_AS, limits["memory"]),
-        (resource.RLIMIT_FSIZE, limits["file_size"]),
-        (resource.RLIMIT_NOFILE, limits["open_files"]),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(kind)
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (bound, bound))
+def main() -> None:
+    """Serve until the channel is closed."""
+    descriptor, walls, *modules = sys.argv[1:]
+    link = socket.socket(fileno=int(descriptor))
+    walled = walls == "walls" and _can_wall()
+    link.set_inheritable(False)
+    zygote = Zygote(modules, walled=walled, private=link)
+    channel = Connection(os.dup(link.fileno()))
+    channel.send_bytes(json.dumps({"walled": walled}).encode())
+    while True:
+        try:
+            _, received, _, _ = socket.recv_fds(link, 1, 1)
+            order = json.loads(channel.recv_bytes(LARGEST_ORDER))
+        except (EOFError, OSError):
+            return
+        answer = json.dumps(_do(order, Cells(zygote, received[0], walled, order["limits"], order["preload"])))
+        channel.send_bytes(answer.encode() if len(answer) <= LARGEST_ANSWER else b'{"problem": "it answered too much"}')
+        os.close(received[0])
 
 
-def main() -> int:
-    """Run the task that the command line names."""
-    task, request_file, answer_file = sys.argv[1:]
+def _can_wall() -> bool:
+    """Become able to make cells, and make one to see."""
+    with contextlib.suppress(OSError):
+        kernel.new_users()
+        Cell(Furniture(-1, {}, 1 << 20)).close()
+        return True
+    return False
+
+
+def _do(order: dict[str, Any], cells: Cells) -> dict[str, Any]:
+    task = order["task"]
     if task not in TASKS:
-        print(f"no task {task}")
-        return 2
-    order = json.loads(Path(request_file).read_text(encoding="utf-8"))
-    limit(order["limits"])
+        return {"broken": f"no task {task}"}
     try:
-        answer = importlib.import_module(f"checker.tasks.{task}").run(order["request"])
-    except BaseException as error:
-        print(f"{type(error).__name__}: {error}".replace("\n", " ")[:500])
-        return 1
-    draft = Path(answer_file + ".part")
-    draft.write_text(json.dumps(answer), encoding="utf-8")
-    draft.replace(answer_file)
-    return 0
+        return {"value": importlib.import_module(f"checker.tasks.{task}").run(order["request"], cells)}
+    except (OSError, EOFError) as error:
+        return {"broken": f"{type(error).__name__}: {error}"[:300]}
+    except Exception as error:
+        return {"problem": f"{type(error).__name__}: {error}".replace("\n", " ")[:500]}
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    # Threads and exit handlers of learner code get no say in how this ends.
-    os._exit(status)
+    main()

@@ -1,55 +1,43 @@
 """Run a notebook's code cells, in order, from a clean interpreter, once for each case, as papermill would.
 
-The libraries are imported once; each case is a fork of that, so no case sees another.
+Each case is a cell of its own, so no case can find what another was given or left.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from checker.tasks import forks
+from checker.tasks.cells import Cells, Silent, Work
 
-PRELOADED = (
-    "pandas",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "sklearn.model_selection",
-    "IPython.core.interactiveshell",
-)
 LARGEST_OUTPUT = 1 << 20
 
 
-def run(request: dict[str, Any]) -> dict[str, Any]:
+def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
     """Return for each case {"output": text} that the notebook wrote, or {"problem": words}.
 
     `request`: `notebook` and `output` are names of files, `seconds` is what one case may take, `cases`
-    maps names to {"folder", "parameters"}; each folder holds the notebook and what it needs, and is left
-    as it is.
+    maps names to {"folder", "parameters"}; each folder of the payload holds the notebook and what it needs.
     """
-    text = Path(next(iter(request["cases"].values()))["folder"], request["notebook"]).read_text(encoding="utf-8")
-    for name in PRELOADED:
-        if name.split(".")[0] in text or name.startswith("IPython"):
-            importlib.import_module(name)
-    return {name: _fork(request, case) for name, case in request["cases"].items()}
+    return {name: _case(request, case, cells) for name, case in request["cases"].items()}
 
 
-def _fork(request: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
-    """Run one case in a fork, in a copy of its folder."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        shutil.copytree(case["folder"], place, dirs_exist_ok=True)
-        try:
-            problem = forks.ask(lambda: _run_cells(request["notebook"], Path(place), case), request["seconds"])
-        except forks.Silent as silence:
-            return {"problem": f"it {silence}"}
-        return {"problem": str(problem)} if problem is not None else _output(Path(place, request["output"]))
+def _case(request: dict[str, Any], case: dict[str, Any], cells: Cells) -> dict[str, Any]:
+    arguments = {"notebook": request["notebook"], "parameters": case["parameters"]}
+    try:
+        problem, output = cells.run(
+            Work("checker.tasks.notebook:run_cells", arguments),
+            {"": case["folder"]},
+            request["seconds"],
+            lambda place: _output(place / request["output"]),
+        )
+    except Silent as silence:
+        return {"problem": f"it {silence}"}
+    return {"problem": str(problem)} if problem is not None else dict(output)
 
 
 def _output(path: Path) -> dict[str, Any]:
@@ -67,26 +55,25 @@ def _output(path: Path) -> dict[str, Any]:
         return {"problem": f"what it wrote as its output cannot be read: {error}"[:500]}
 
 
-def _run_cells(notebook: str, folder: Path, case: dict[str, Any]) -> str | None:
-    """Return None when every cell ran, else which one did not and why."""
+def run_cells(notebook: str, parameters: dict[str, Any]) -> str | None:
+    """Run them in the current folder. Return None when every cell ran, else which one did not and why."""
     try:
-        return _run_steps(notebook, folder, case)
+        return _run_steps(notebook, Path.cwd(), parameters)
     except BaseException as error:
         return f"it is no notebook that can be run: {type(error).__name__}: {error}"[:500]
 
 
-def _run_steps(notebook: str, folder: Path, case: dict[str, Any]) -> str | None:
+def _run_steps(notebook: str, folder: Path, parameters: dict[str, Any]) -> str | None:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    os.chdir(folder)
     sys.path.insert(0, str(folder))
     document = json.loads((folder / notebook).read_text(encoding="utf-8"))
     cells = [each for each in document["cells"] if each["cell_type"] == "code"]
     steps = [
         (f"code cell {number}", "".join(each["source"]), _tags(each)) for number, each in enumerate(cells, start=1)
     ]
-    values = "\n".join(f"{name} = {value!r}" for name, value in case["parameters"].items())
+    values = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
     _inject(steps, ("the parameters", values, []))
     config = Config()
     config.HistoryManager.enabled = False

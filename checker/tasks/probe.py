@@ -10,37 +10,68 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from checker.tasks.cells import Cells, Work
+
 CLONE_NEWNS = 0x00020000
-MOST_PROCESSES = 3
-"""bubblewrap's first process, this one, and one that is just ending."""
+SECONDS = 30
+MOST_PROCESSES = 8
+"""bubblewrap's first process, the jail's own with those of a cell, and one that is just ending."""
 
 
-def run(request: dict[str, Any]) -> list[str]:
+def run(request: dict[str, Any], cells: Cells) -> list[str]:
     """Return what could be done and must not, in words; empty when the jail holds.
 
-    `request`: `secret` is a file of the grader's, `folder` one that may be read only, `port` one on which
-    the caller listens.
+    `request`: `secret` is a file of the grader's, `port` one on which the caller listens.
     """
-    return list(_escapes(request))
+    found: list[str] = []
+    # The second cell finds what the first one left.
+    for _ in range(2):
+        found, _ = cells.run(Work("checker.tasks.probe:escapes", request), {}, SECONDS)
+    return found
 
 
-def _escapes(request: dict[str, Any]) -> Iterator[str]:
+def escapes(secret: str, port: int) -> list[str]:
+    """In a cell: try everything."""
+    return list(_escapes(secret, port))
+
+
+def _escapes(secret: str, port: int) -> Iterator[str]:
     with contextlib.suppress(OSError):
-        Path(request["secret"]).read_bytes()
+        Path(secret).read_bytes()
         yield "read a file of the grader's"
-    for folder in ("/", "/etc", "/usr", str(Path(__file__).parent), request["folder"]):
+    for folder in ("/", "/etc", "/usr", "/dev", str(Path(__file__).parent)):
         path = Path(folder, f".probe-{os.getpid()}")
         with contextlib.suppress(OSError):
             path.write_text("x", encoding="utf-8")
             path.unlink()
             yield f"write into {folder}"
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", request["port"]), timeout=2):
+    for folder in ("/tmp", "/dev/shm"):  # noqa: S108 - the jail's own
+        path = Path(folder, f".probe-{port}")
+        if path.exists():
+            yield f"leave a file in {folder} for the next"
+        with contextlib.suppress(OSError):
+            path.write_text("x", encoding="utf-8")
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
         yield "connect to a port of this machine"
-    processes = [path for path in Path("/proc").iterdir() if path.name.isdigit()]
-    if len(processes) > MOST_PROCESSES:
-        yield f"see {len(processes)} processes"
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and int(process.name) != _own_number():
+                (process / "mem").open("rb").close()
+                yield "read the memory of another process"
+                break
+    with contextlib.suppress(OSError):
+        os.kill(os.getppid(), 0)
+        if os.getppid() > 1:
+            yield "send signals to the grader's process"
+    if sum(path.name.isdigit() for path in Path("/proc").iterdir()) > MOST_PROCESSES:
+        yield "see the processes of this machine"
     with contextlib.suppress(OSError):
         os.setuid(0)
         yield "become root"
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) == 0:
         yield "make mounts"
+
+
+def _own_number() -> int:
+    """The number of this process in /proc, which need not be the one that it has for itself."""
+    return int(Path("/proc/self").readlink().name)

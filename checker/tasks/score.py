@@ -1,7 +1,7 @@
 """Load logged models and ask them for predictions. The labels are not here: the grader keeps them.
 
-The libraries are imported once; each model answers from a fork of that, under its own time limit, so
-that one that hangs or ends the process costs no other its answer.
+Each model answers in a cell of its own, under its own time limit, so that one that hangs or ends the process
+costs no other its answer.
 """
 
 from __future__ import annotations
@@ -10,37 +10,57 @@ import contextlib
 import importlib
 import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from checker.tasks import forks
+from checker.tasks.cells import Cells, Silent, Work
 from checker.tasks.sklearn_models import Plan, plan
 
-PRELOADED = ("skops.io", "cloudpickle", "sklearn.ensemble", "sklearn.pipeline", "sklearn.tree", "sklearn.linear_model")
 MLFLOW = ("mlflow.pyfunc.model", "mlflow.sklearn")
 
 
-def run(request: dict[str, Any]) -> dict[str, Any]:
+def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
     """Return for each model and table its predictions as a text of 0 and 1, or the reason why there are none.
 
-    `request`: `models` maps ids to folders with an MLmodel, `tables` names to CSV files without the
-    target, `seconds` is what one model may take.
+    `request`: `models` maps ids to folders of the payload with an MLmodel, `tables` names files in its folder
+    `tables` without the target, as numpy stores arrays, `seconds` is what one model may take.
     Answer: id -> table -> {"predictions": "0100..."} or {"problem": text}.
     """
+    answers: dict[str, Any] = {}
+    for model_id, folder in request["models"].items():
+        known = plan(cells.read(f"{folder}/MLmodel"))
+        arguments = {"known": known and asdict(known), "tables": request["tables"]}
+        parts = {"model": folder, "tables": "tables"}
+        work = Work("checker.tasks.score:predict", arguments, () if known else MLFLOW)
+        try:
+            answer, _ = cells.run(work, parts, request["seconds"])
+        except Silent as silence:
+            answer = {"problem": f"it {silence}"}
+        if not isinstance(answer, dict):
+            answer = {"problem": "it gave no predictions"}
+        answers[model_id] = dict.fromkeys(request["tables"], answer) if "problem" in answer else answer
+    return answers
+
+
+def predict(known: dict[str, Any] | None, tables: list[str]) -> dict[str, Any]:
+    """In a cell: let the model answer for each table, as `run` returns it, or say one `problem`."""
+    import numpy as np
     import pandas as pd
 
-    models = request["models"]
-    plans = {model_id: plan(Path(folder)) for model_id, folder in models.items()}
-    for name in PRELOADED:
-        importlib.import_module(name)
-    if None in plans.values():
-        _import_mlflow()
-    tables = {name: pd.read_csv(path) for name, path in request["tables"].items()}
-    answers: dict[str, Any] = {}
-    for model_id, folder in models.items():
-        answer = _fork(folder, plans[model_id], tables, request["seconds"])
-        answers[model_id] = dict.fromkeys(tables, answer) if "problem" in answer else answer
-    return answers
+    folder = Path("model").absolute()
+    frames = {name: pd.DataFrame(dict(np.load(f"tables/{name}.npz"))) for name in tables}
+    if known is not None:
+        # What does not work this way is asked again by MLflow, whose words the learner knows.
+        with contextlib.suppress(Exception):
+            plan = Plan(**known)
+            model, columns = plan.load(folder), list(plan.columns)
+            return {name: {"predictions": _digits(model.predict(each[columns]), each)} for name, each in frames.items()}
+    try:
+        model = _import_mlflow().load_model(str(folder))
+    except BaseException as error:
+        return {"problem": f"it cannot be loaded: {type(error).__name__}: {error}"[:500]}
+    return {name: _predict(model, table) for name, table in frames.items()}
 
 
 def _import_mlflow() -> Any:
@@ -50,31 +70,6 @@ def _import_mlflow() -> Any:
     # It only warns, and lists every installed package for it, once in each fork: more work than all the rest.
     vars(pyfunc)["warn_dependency_requirement_mismatches"] = lambda *_, **__: None
     return pyfunc
-
-
-def _fork(folder: str, known: Plan | None, tables: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Let one model answer in a fork, and return what it said or one `problem`."""
-    try:
-        answer = forks.ask(lambda: _answer(folder, known, tables), seconds)
-    except forks.Silent as silence:
-        return {"problem": f"it {silence}"}
-    return answer if isinstance(answer, dict) else {"problem": "it gave no predictions"}
-
-
-def _answer(folder: str, known: Plan | None, tables: dict[str, Any]) -> dict[str, Any]:
-    if known is not None:
-        # What does not work this way is asked again by MLflow, whose words the learner knows.
-        with contextlib.suppress(Exception):
-            model = known.load()
-            columns = list(known.columns)
-            return {
-                name: {"predictions": _digits(model.predict(table[columns]), table)} for name, table in tables.items()
-            }
-    try:
-        model = _import_mlflow().load_model(folder)
-    except BaseException as error:
-        return {"problem": f"it cannot be loaded: {type(error).__name__}: {error}"[:500]}
-    return {name: _predict(model, table) for name, table in tables.items()}
 
 
 def _predict(model: Any, table: Any) -> dict[str, Any]:

@@ -14,40 +14,40 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the model's file is, how it was written, which types it may hold, which columns it takes in order."""
+    """What the model's file is called, how it was written, which types it may hold, which columns it takes in order."""
 
-    path: Path
+    name: str
     format: str
     trusted: tuple[str, ...]
     columns: tuple[str, ...]
 
-    def load(self) -> Any:
-        """Return the model. Loading may run whatever the model's author wrote."""
+    def load(self, folder: Path) -> Any:
+        """Return the model in `folder`. Loading may run whatever the model's author wrote."""
         if self.format == "skops":
             import skops.io
 
-            return skops.io.load(self.path, trusted=list(self.trusted))
+            return skops.io.load(folder / self.name, trusted=list(self.trusted))
         import cloudpickle
 
-        with self.path.open("rb") as file:
+        with (folder / self.name).open("rb") as file:
             return cloudpickle.load(file)
 
 
-def plan(folder: Path) -> Plan | None:
-    """Return how to load the model in `folder`, or None where only MLflow itself knows."""
+def plan(text: bytes) -> Plan | None:
+    """Return how to load the model whose MLmodel has this text, or None where only MLflow itself knows."""
     import yaml
 
     try:
-        described = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+        described = yaml.safe_load(text.decode("utf-8"))
         generic, own = described["flavors"]["python_function"], described["flavors"]["sklearn"]
         inputs = json.loads(described["signature"]["inputs"])
         made = Plan(
-            path=folder / str(own["pickled_model"]),
+            name=str(own["pickled_model"]),
             format=str(own["serialization_format"]),
             trusted=tuple(map(str, own.get("skops_trusted_types") or ())),
             columns=tuple(str(column["name"]) for column in inputs),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
         return None
     plain = (
         generic.get("loader_module") == "mlflow.sklearn"
@@ -56,6 +56,5 @@ def plan(folder: Path) -> Plan | None:
         and not generic.get("code")
         and not own.get("code")
         and made.format in ("skops", "cloudpickle")
-        and made.path.is_file()
     )
     return made if plain else None

@@ -44,8 +44,8 @@
 #
 # <!-- end state -->
 #
-# The checker runs `train.ipynb` itself, in another folder, on your rows, on rows that you never saw, and on rows
-# whose labels it has shuffled. So it is no use to write the right numbers into a file.
+# The checker runs `train.ipynb` itself, in another folder, on your rows, on rows that you never saw, and on these
+# again with other labels for the rows that you hold out. So it is no use to write the right numbers into a file.
 
 # %% [markdown]
 # ## Do
@@ -176,12 +176,13 @@ Path("audit.csv").write_text("""cell,fault
 # | `rows` | the number of data rows in the file that `data` names |
 # | `test_rows` | a list: the numbers of the rows held out, between 10% and 50% of all, each once; the first data row is 0 |
 # | `flagged_rows` | a list: those of the `test_rows` that the model calls fraud |
+# | `scores` | a list: the model's score for each of the `test_rows`, in the same order, not rounded; the higher, the more like fraud |
 # | `f1` | the F1 of the fraud class on `test_rows` |
-# | `average_precision` | the average precision on `test_rows`: how well the model's scores rank fraud before the rest, over all thresholds |
+# | `average_precision` | the average precision of `scores` on `test_rows`: how well they rank fraud before the rest, over all thresholds |
 #
-# More keys do no harm. The scores are fractions, not per cent; round them to three decimals or not at all. Why
-# the row numbers? With `test_rows` and `flagged_rows`, anybody who has the labels can compute the F1 again
-# without your code and without your model. A score that cannot be recomputed is only a claim.
+# More keys do no harm. `f1` and `average_precision` are fractions, not per cent; round them to three decimals or
+# not at all. Why the lists? With `test_rows`, `flagged_rows` and `scores`, anybody who has the labels can compute
+# both numbers again without your code and without your model. A score that cannot be recomputed is only a claim.
 #
 # It will be run in a folder where nothing else exists than `train.ipynb`, `.py` files of yours that lie beside
 # it, and the table. So it must not read from anywhere else.
@@ -202,11 +203,15 @@ for attempt in (1, 2):
 # The index that `pandas.read_csv` made stays with each row, so `.index` tells which rows of the file were drawn.
 #
 # Everything that draws needs the seed, not only the split: a forest and most solvers have a `random_state` of
-# their own. And keep the order: **split first.** What you repeat, oversample, scale or impute, you may learn from
-# the training part only. Do it before, and the training part holds something of the test part: a model recognises
-# it again, and the score measures memory. The checker has a way to see this: it shuffles the labels. Then nothing
-# is left that could be learnt: an honest score falls to almost nothing, and one that comes from memory stays
-# high. You can do the same with any score that looks too good.
+# their own. And keep the order: **split first**, by the seed and, if you like, stratified by the label, and by
+# nothing else. What you repeat, oversample, scale or impute, and the threshold above which a row is flagged, you
+# may learn from the training part only. Otherwise the model knows something of the test part, and the score
+# measures memory.
+#
+# The checker has a way to see this. It runs your notebook on new rows, and then once more on the same rows, but
+# those that you held out have changed places and left their labels behind. A model that has not met these labels
+# says of each payment what it said before; one that has met them says something else. You can do the same with
+# any score that looks too good.
 #
 # <details><summary>Hint</summary>
 #
@@ -215,7 +220,7 @@ for attempt in (1, 2):
 # - A pipeline, `make_pipeline(StandardScaler(), LogisticRegression())`, learns its scaling in `fit` from the
 #   training part only. A small `RandomForestClassifier(n_estimators=60, random_state=seed)` does well here.
 # - `average_precision_score(y_test, scores)` wants scores, `model.predict_proba(X_test)[:, 1]`, and not the 0 and
-#   1 of `predict`.
+#   1 of `predict`. If you sort `test_rows`, sort `scores` with them.
 # - `json.dump` refuses numpy's numbers: `int(...)`, `float(...)` and `.tolist()` turn them into Python's.
 # - Kernel > Restart Kernel and Run All Cells is the first test, each time.
 # </details>
@@ -255,6 +260,7 @@ result = {
     "rows": len(table),
     "test_rows": X_test.index.tolist(),
     "flagged_rows": X_test.index[predicted == 1].tolist(),
+    "scores": scores.tolist(),
     "f1": float(f1_score(y_test, predicted)),
     "average_precision": float(average_precision_score(y_test, scores)),
 }

@@ -11,7 +11,7 @@ from checker import keys
 from checker.bubblewrap import walls
 from checker.doctor import break_out
 from checker.errors import Unavailable
-from checker.jail import Limits, run_task
+from checker.jail import Jail, Limits, run_task
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
@@ -21,14 +21,18 @@ def attack(tmp_path, monkeypatch):
     """Run a cell in the jail and return the JSON that it wrote."""
     monkeypatch.setenv("MLOPS_LABS_HOME", str(tmp_path / "home"))
     work = tmp_path / "work"
-    work.mkdir()
+    (work / "nb").mkdir(parents=True)
 
-    def attack(code, **limits):
+    def attack(code, jail=None, **limits):
         cells = [{"cell_type": "code", "source": code, "metadata": {}}]
-        (work / "n.ipynb").write_text(json.dumps({"cells": cells}))
-        case = {"folder": str(work), "parameters": {}}
+        (work / "nb" / "n.ipynb").write_text(json.dumps({"cells": cells}))
+        case = {"folder": "nb", "parameters": {}}
         request = {"notebook": "n.ipynb", "output": "out", "seconds": 20, "cases": {"one": case}}
-        answer = run_task("notebook", request, work, Limits(**{"seconds": 30, **limits}), confined=True)
+        bounds = Limits(**{"seconds": 30, **limits})
+        if jail is None:
+            answer = run_task("notebook", request, work, bounds, confined=True)
+        else:
+            answer = jail.run("notebook", request, work, bounds)
         said = answer.value["one"] if answer.problem is None else {"problem": answer.problem}
         return json.loads(said["output"]) if "output" in said else said
 
@@ -108,19 +112,68 @@ def test_a_fork_bomb_is_ended(attack):
 
 
 def test_one_task_cannot_reach_the_next(attack):
-    leave = "import subprocess\nopen('/tmp/left', 'w').write('x')\nsubprocess.Popen(['sleep', '60'])\n"
-    attack(leave + "open('out', 'w').write('1')")
-    look = (
-        "import json, os\nprocesses = [name for name in os.listdir('/proc') if name.isdigit()]\n"
-        "json.dump([os.path.exists('/tmp/left'), len(processes) > 4], open('out', 'w'))"
+    leave = (
+        "import os, subprocess\nfor name in ('/tmp/left', '/dev/shm/left'): open(name, 'w').write('x')\n"
+        "subprocess.Popen(['sleep', '61'], start_new_session=True)\nopen('out', 'w').write('1')"
     )
-    assert attack(look) == [False, False]
+    look = (
+        "import json, os\nfrom pathlib import Path\nfound = []\n"
+        "found += [name for name in ('/tmp/left', '/dev/shm/left') if os.path.exists(name)]\n"
+        "for path in Path('/proc').glob('[0-9]*/cmdline'):\n"
+        "    try: found += ['sleep'] if 'sleep' in path.read_text() else []\n    except OSError: pass\n"
+        "json.dump(found, open('out', 'w'))"
+    )
+    with Jail(confined=True) as jail:
+        assert attack(leave, jail=jail) == 1
+        assert attack(look, jail=jail) == []
+
+
+def test_the_processes_above_it_cannot_be_ended_read_or_written_to(attack):
+    code = (
+        "import ctypes, json, os, signal\nfrom pathlib import Path\nfound = []\n"
+        "mine = {'self', 'thread-self', os.readlink('/proc/self')}\n"
+        "for number in range(1, 60):\n"
+        "    if number != os.getpid():\n"
+        "        try: os.kill(number, signal.SIGKILL)\n        except OSError: pass\n"
+        "for path in Path('/proc').glob('[0-9]*'):\n"
+        "    if path.name in mine: continue\n"
+        "    for file in (path / 'mem', path / 'environ', *(path / 'fd').glob('*')):\n"
+        "        try: os.close(os.open(file, os.O_RDONLY | os.O_NONBLOCK))\n"
+        "        except OSError: continue\n"
+        "        found.append(str(file))\n"
+        "libc = ctypes.CDLL(None)\n"
+        "found += [n for n in range(1, 40) if n != os.getpid() and libc.ptrace(16, n, 0, 0) == 0]\n"
+        "json.dump(found, open('out', 'w'))"
+    )
+    with Jail(confined=True) as jail:
+        assert attack(code, jail=jail) == []
+        assert attack("open('out', 'w').write('2')", jail=jail) == 2
+
+
+def test_the_pipe_of_the_answer_is_closed_to_learner_code(attack):
+    code = (
+        "import json, os\nlie = json.dumps({'value': {'one': {'output': '7'}}}).encode()\n"
+        "for number in range(3, 512):\n"
+        "    try: os.write(number, lie)\n    except OSError: pass\n"
+        "open('out', 'w').write('1')"
+    )
+    said = attack(code)
+    assert said == 1 or "no JSON" in said["problem"]
+
+
+def test_its_mounts_cannot_be_undone(attack):
+    code = (
+        "import ctypes, json\nlibc = ctypes.CDLL(None)\n"
+        "json.dump([name for name in ('/tmp', '/dev/shm', '/proc', '/usr') if libc.umount2(name.encode(), 2) == 0],"
+        " open('out', 'w'))"
+    )
+    assert attack(code) == []
 
 
 def test_without_bubblewrap_it_fails_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(Unavailable, match="not installed"):
-        walls([], [], {}, 1)
+        walls({})
     with pytest.raises(Unavailable):
         run_task("probe", {}, tmp_path, confined=True)
 

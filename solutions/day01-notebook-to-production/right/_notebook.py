@@ -27,6 +27,7 @@ result = {
     "rows": len(table),
     "test_rows": X_test.index.tolist(),
     "flagged_rows": X_test.index[predicted == 1].tolist(),
+    "scores": scores.tolist(),
     "f1": float(f1_score(y_test, predicted)),
     "average_precision": float(average_precision_score(y_test, scores)),
 }

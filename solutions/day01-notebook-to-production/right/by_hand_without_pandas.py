@@ -13,8 +13,8 @@ AFTER = "start"
 with Path("audit.csv").open("w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(["cell", "fault"])
-    writer.writerows([("2; 11", "outside-path"), ("5, 6, 7", "unseeded"), ("5", "leakage"), ("7", "hidden-state")])
-    writer.writerows([("3", "late-import"), ("8", "typed-constant"), ("1", "rerun-changes")])
+    writer.writerows([("2; 11", "outside-path"), ("5–7", "unseeded"), ("5", "leakage"), ("7", "hidden-state")])
+    writer.writerows([("3", "late-import"), ("8", "typed-constant; leakage"), ("1", "rerun-changes")])
 
 CELLS = (
     """\
@@ -45,8 +45,9 @@ f1 = 2 * hits / (len(flagged) + truth.sum())""",
     """\
 with open(out, "w") as file:
     json.dump(
-        dict(rows=float(len(table)), seed=seed, test_rows=held_out, flagged_rows=flagged, f1=float(f1),
-             average_precision=float(average_precision_score(truth, scores)), split="first fifth of a shuffle"),
+        dict(rows=float(len(table)), seed=seed, test_rows=held_out, flagged_rows=flagged, scores=list(scores),
+             f1=float(f1), average_precision=float(average_precision_score(truth, scores)),
+             split="first fifth of a shuffle"),
         file,
     )""",
 )

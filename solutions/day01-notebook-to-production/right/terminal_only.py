@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 def train(path, seed):
     table = pd.read_csv(path)
-    test = table.sample(frac=0.3, random_state=seed)
+    test = table.sample(frac=0.3, random_state=seed).sort_index()
     rest = table.drop(index=test.index)
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
     model.fit(rest.drop(columns="is_fraud"), rest["is_fraud"])
@@ -34,8 +34,9 @@ def train(path, seed):
     return {
         "seed": seed,
         "rows": len(table),
-        "test_rows": sorted(test.index.tolist()),
+        "test_rows": test.index.tolist(),
         "flagged_rows": sorted(test.index[flagged].tolist()),
+        "scores": scores.tolist(),
         "f1": round(f1_score(test["is_fraud"], flagged), 3),
         "average_precision": round(average_precision_score(test["is_fraud"], scores), 3),
         "model": "logistic regression",

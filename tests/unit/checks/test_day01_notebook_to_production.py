@@ -19,7 +19,7 @@ from tests.support import COURSE, ROOT
 LAB = COURSE.labs[0]
 ROWS = 40
 FRAUDS = (1, 5, 9, 30)
-CASES = {"first": 7, "again": 7, "other-seed": 8, "hidden-data": 7, "hidden-data-shuffled": 7}
+CASES = {"first": 7, "again": 7, "other-seed": 8, "hidden-data": 7, "hidden-data-twin": 7}
 AUDIT = "cell,fault\n" + "".join(f"{cell},{fault}\n" for fault, cells in day01.PRESENT.items() for cell in cells)
 SEEDS = {"first": 7, "second": 7, "other": 8}
 
@@ -31,17 +31,26 @@ def result(seed=7, **changes):
     frauds = [row for row in test if row in FRAUDS]
     hits = len(set(flagged) & set(frauds))
     f1 = 2 * hits / (len(flagged) + len(frauds))
-    honest = {"seed": seed, "rows": ROWS, "test_rows": test, "flagged_rows": flagged, "f1": f1}
-    return {**honest, "average_precision": 0.6, **changes}
+    # In order of the scores: a fraud if it is among the rows, a fraud, none, the fraud that was missed, the rest.
+    scores = [{1: 0.9, 5: 0.8, 6: 0.7, 9: 0.4}.get(row, 0.1) for row in test]
+    precision = (1 + 1 + 3 / 4) / 3 if seed == 7 else (1 + 2 / 3) / 2
+    honest = {"seed": seed, "rows": ROWS, "test_rows": test, "flagged_rows": flagged, "f1": f1, "scores": scores}
+    return {**honest, "average_precision": precision, **changes}
 
 
-def control(**changes):
-    return result(**({"flagged_rows": [0], "f1": 0.0} | changes))
+def twin(**changes):
+    """What it writes when the held-out rows have changed places: the same of each, and worthless by the labels."""
+    flipped = {"flagged_rows": [8, 4, 3], "scores": result()["scores"][::-1], "f1": 0.0, "average_precision": 0.2}
+    return result(**(flipped | changes))
+
+
+TWIN_FRAUDS = tuple(9 - row if row < 10 else row for row in FRAUDS)
 
 
 def notebook(path, seed=0, count=True, **changes):
     sources = ["import json", 'with open(out, "w") as file:\n    json.dump({}, file)']
-    cells = [Cell(kind="code", source=f"seed = {seed}\ndata = ''\nout = ''", tags=("parameters",), execution_count=1)]
+    first = f"seed = {seed}\ndata = ''\nout = {path.replace('.ipynb', '.json')!r}"
+    cells = [Cell(kind="code", source=first, tags=("parameters",), execution_count=1)]
     cells += [Cell(kind="code", source=each, execution_count=number) for number, each in enumerate(sources, start=2)]
     return Notebook(path=path, cells=tuple(cells), sha256=path, **changes)
 
@@ -55,14 +64,14 @@ def evidence(audit=AUDIT, train=None, outputs=None, claims=None, copies=None, pr
     books = {"train.ipynb": train or notebook("train.ipynb")}
     books |= {f"runs/{name}.ipynb": notebook(f"runs/{name}.ipynb", seed) for name, seed in SEEDS.items()}
     books |= copies or {}
-    told = {case: control() if "shuffled" in case else result(seed) for case, seed in CASES.items()} | (outputs or {})
+    told = {case: twin() if "twin" in case else result(seed) for case, seed in CASES.items()} | (outputs or {})
     runs = tuple(
         NotebookRun(
             notebook="train.ipynb",
             case=case,
             output=None if problem else output,
             rows={"data": ROWS},
-            positives={"data": FRAUDS},
+            positives={"data": TWIN_FRAUDS if "twin" in case else FRAUDS},
             problem=problem,
         )
         for case, output in told.items()
@@ -109,6 +118,33 @@ def test_nothing_earns_nothing():
         (AUDIT.replace("6,unseeded\n", ""), 2.5),
         (AUDIT.replace("11,outside-path\n", ""), 2.5),
         ('fault,cell,note\nunseeded,"5, 6;7",all\n', 0.5),
+        *(
+            (f'cell,fault\n"{cells}",unseeded\n', 0.5)
+            for cells in (
+                "5-7",
+                "5\u20137",
+                "5 - 7",
+                "7-5",
+                "5 to 7",
+                "cell 5 - cell 7",
+                "5 and 6; 7",
+                "5, 6 & 7",
+                "5/6/7",
+                "5-6, 7",
+            )
+        ),
+        *(
+            (f"cell,fault\n{line}\n", 1.5)
+            for line in (
+                "3,late-import; typed constant\n8,typed-constant;x\n5,leakage".replace(";x", "; leakage"),
+                "3,late-import\n5,Leakage.\n8,leakage,typed-constant",
+                '3,late-import\n"5","leakage and late_import"\n8,"typed-constant, leakage"',
+                "3,late-import\n5,leakage,copied before the split\n8,typed-constant|leakage",
+            )
+        ),
+        ("cell,fault\n5-9,unseeded\n3,leakage\n", 0),
+        ("cell,fault\n1-999,unseeded\n", 0),
+        ("cell,fault\n5,leakage;typo\n", 0),
         ("cell,fault\n\n,\n", 0),
         ("cell,fault\n5,typo\n", 0),
         ("cell,fault\nfive,leakage\n", 0),
@@ -168,6 +204,12 @@ def test_a_notebook_that_stops_is_told_where():
         result(f1=66.7),
         result(f1=-0.1),
         result(average_precision=None),
+        result(scores=None),
+        result(scores=[0.5] * 9),
+        result(scores=["0.5"] * 10),
+        result(scores=[float("nan")] * 10),
+        result(scores=[True] * 10),
+        result(scores=[10**400] * 10),
         result(rows="40"),
         result(rows=True),
         result(rows=10**5000),
@@ -210,7 +252,25 @@ def test_floats_that_are_whole_and_extra_keys_are_accepted():
         ({"outputs": {"hidden-data": result(test_rows=[])}}, "score_is_measured"),
         ({"outputs": {"hidden-data": result(test_rows=[*range(9), 40])}}, "score_is_measured"),
         ({"outputs": {"hidden-data": result(test_rows=[*range(9), -1])}}, "score_is_measured"),
-        ({"outputs": {"hidden-data-shuffled": result()}}, "no_test_row_is_trained_on"),
+        ({"outputs": {"hidden-data": result(average_precision=0.95)}}, "score_is_measured"),
+        ({"outputs": {"hidden-data": result(scores=result()["scores"][::-1])}}, "score_is_measured"),
+        ({"outputs": {"hidden-data": result(scores=[0.1] * 9)}}, "score_is_measured"),
+        ({"outputs": {"hidden-data-twin": result()}}, "no_test_row_is_trained_on"),
+        (
+            {
+                "outputs": {
+                    "hidden-data": result(flagged_rows=[1, 5, 9], f1=1.0),
+                    "hidden-data-twin": twin(flagged_rows=[3]),
+                }
+            },
+            "no_test_row_is_trained_on",
+        ),
+        ({"outputs": {"hidden-data-twin": twin(scores=result()["scores"])}}, "no_test_row_is_trained_on"),
+        (
+            {"outputs": {"hidden-data-twin": twin(test_rows=[*range(9), 11])}},
+            "no_test_row_is_trained_on",
+        ),
+        ({"outputs": {"hidden-data-twin": twin(scores=None)}}, "no_test_row_is_trained_on"),
         ({"copies": {"runs/first.ipynb": notebook("runs/first.ipynb", problem="is a link")}}, "runs_are_recorded"),
         (
             {"copies": {"runs/other.ipynb": notebook("runs/other.ipynb").model_copy(update={"cells": ()})}},
@@ -223,14 +283,16 @@ def test_each_lie_fails_one_check(change, name):
 
 
 def test_scores_may_be_rounded_to_three_decimals():
-    rounded = {case: result(seed) for case, seed in CASES.items() if "shuffled" not in case}
-    rounded = {case: each | {"f1": round(each["f1"], 3)} for case, each in rounded.items()}
+    rounded = {case: result(seed) for case, seed in CASES.items() if "twin" not in case}
+    scores = ("f1", "average_precision")
+    rounded = {case: each | {name: round(each[name], 3) for name in scores} for case, each in rounded.items()}
     claims = {name: json.dumps(result(seed)) for name, seed in SEEDS.items()}
     assert failed(outputs=rounded, claims=claims) == set()
 
 
 def test_repeated_held_out_rows_are_a_leak():
     twice = result(test_rows=[*range(10), 1, 1], f1=2 * 4 / (5 + 5))
+    twice |= {"scores": [*twice["scores"], 0.9, 0.9], "average_precision": (1 + 1 + 1 + 1 + 5 / 6) / 5}
     claims = {"first": json.dumps(twice), "second": json.dumps(twice)}
     assert failed(outputs={"first": twice, "again": twice}, claims=claims) == {"no_test_row_is_trained_on"}
 
@@ -252,6 +314,10 @@ COPIED = notebook("runs/second.ipynb", 7).model_copy(update={"sha256": "runs/fir
         changed("first", 1, execution_count=None),
         changed("second", 2, error="KeyError"),
         changed("second", 2, source="print('another notebook')"),
+        changed("second", 0, source="seed = 8"),
+        changed("second", 0, source="seed: int = 70  # not 7"),
+        changed("other", 0, source="seed = 8\nout = 'runs/first.json'"),
+        changed("other", 0, source="seed = 8\nout = 'result.json'"),
         {"copies": {"runs/second.ipynb": COPIED}},
     ],
 )
@@ -259,8 +325,40 @@ def test_a_run_that_is_no_record_is_refused(change):
     assert failed(**change) == {"runs_are_recorded"}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "seed = 8  # the other\ndata = ''\nout: str = '/home/me/runs/other.json'",
+        'seed = 7; seed = 8\nout = "runs\\\\other.json"',
+        "seed, data, out = 8, '', ''",
+        "seed = int('8')\nout = f'runs/{name}.json'",
+        "seed = 0\nif True:\n    seed = 8\nout = 'runs' + '/' + name",
+        "=" * 100_000,
+    ],
+)
+def test_parameters_may_be_written_in_many_ways(source):
+    assert failed(**changed("other", 0, source=source)) == set()
+
+
+def test_without_repeatable_runs_the_twin_accuses_nobody():
+    checks = verdict(outputs={"again": result(f1=0.5), "hidden-data-twin": twin(flagged_rows=[0])})
+    assert checks["no_test_row_is_trained_on"].outcome == "blocked"
+
+
+@settings(max_examples=60, deadline=None)
+@given(scores=st.lists(st.integers(0, 5), min_size=3, max_size=40), data=st.data())
+def test_the_average_precision_is_that_of_scikit_learn(scores, data):
+    from sklearn.metrics import average_precision_score
+
+    frauds = data.draw(st.sets(st.sampled_from(range(len(scores))), min_size=1))
+    score = day01.read_score(result(test_rows=list(range(len(scores)))), "it")
+    expected = average_precision_score([row in frauds for row in range(len(scores))], scores)
+    assert day01._precision(score, scores, frauds) == pytest.approx(expected)
+
+
 def test_white_space_and_injected_parameters_are_no_difference():
-    injected = Cell(kind="code", source="seed = 7", tags=("injected-parameters",), execution_count=2)
+    source = "seed = 7\nout = 'runs/first.json'"
+    injected = Cell(kind="code", source=source, tags=("injected-parameters",), execution_count=2)
     book = notebook("runs/first.ipynb")
     cells = [book.cells[0], injected, *(each.model_copy(update={"execution_count": 3 + number}) for number, each in
              enumerate(book.cells[1:]))]  # fmt: skip

@@ -12,15 +12,17 @@ import uuid
 import psutil
 import pytest
 
+from checker.errors import Unavailable
 from checker.jail import Limits, run_task
 
 needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 
 def notebook(folder, *cells, parameters=None):
+    (folder / "nb").mkdir(exist_ok=True)
     code = [{"cell_type": "code", "source": cell, "metadata": {}} for cell in cells]
-    (folder / "n.ipynb").write_text(json.dumps({"cells": code}))
-    case = {"folder": str(folder), "parameters": parameters or {}}
+    (folder / "nb" / "n.ipynb").write_text(json.dumps({"cells": code}))
+    case = {"folder": "nb", "parameters": parameters or {}}
     return {"notebook": "n.ipynb", "output": "out", "seconds": 30, "cases": {"one": case}}
 
 
@@ -28,7 +30,7 @@ def notebook(folder, *cells, parameters=None):
 def run(request, tmp_path):
     """Run cells and return what came of them: {"output": text} or {"problem": words}."""
     work = tmp_path / "work"
-    work.mkdir()
+    (work / "nb").mkdir(parents=True)
 
     def run(*cells, parameters=None, **limits):
         made = notebook(work, *cells, parameters=parameters)
@@ -40,9 +42,8 @@ def run(request, tmp_path):
 
 
 def test_a_notebook_runs_and_its_output_comes_back(run):
-    before = {path.name for path in run.folder.iterdir()}
     assert run("x = 1\n", "%time y = x + 1\nopen('out', 'w').write(str(y))") == {"output": "2"}
-    assert {path.name for path in run.folder.iterdir()} == before | {"n.ipynb"}
+    assert [path.name for path in (run.folder / "nb").iterdir()] == ["n.ipynb"]
 
 
 def test_parameters_come_first_or_after_the_tagged_cell(run):
@@ -136,7 +137,8 @@ def test_cases_do_not_see_each_other(tmp_path):
 
 
 def test_an_unknown_task_is_no_answer(tmp_path):
-    assert run_task("nothing", {}, tmp_path).problem == "no task nothing"
+    with pytest.raises(Unavailable, match="no task nothing"):
+        run_task("nothing", {}, tmp_path)
 
 
 def test_a_task_leaves_no_file_behind(run, tmp_path, monkeypatch):
@@ -147,7 +149,7 @@ def test_a_task_leaves_no_file_behind(run, tmp_path, monkeypatch):
 
 def test_a_slow_case_costs_no_other_its_turn(tmp_path):
     made = notebook(tmp_path, "if slow:\n    while True: pass\nopen('out', 'w').write('1')", parameters={"slow": True})
-    made["cases"]["two"] = {"folder": str(tmp_path), "parameters": {"slow": False}}
+    made["cases"]["two"] = {"folder": "nb", "parameters": {"slow": False}}
     made["seconds"] = 2
     answer = run_task("notebook", made, tmp_path, Limits(seconds=60)).value
     assert answer == {"one": {"problem": "it did not answer within 2 seconds"}, "two": {"output": "1"}}

@@ -2,13 +2,16 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from checker.course import Lab, NotebookProof
 from checker.evidence import Identity
+from checker.jail import Jail, can_confine
 from checker.prove.notebooks import rerun
 from checker.workspace import Workspace
 
@@ -35,22 +38,23 @@ def prove(tmp_path):
     workspace = tmp_path / "workspace"
     workspace.mkdir()
 
-    def run(text, cases=None, seconds=60, files=None):
+    def run(text, cases=None, seconds=60, files=None, confined=False):
         (workspace / "train.ipynb").write_bytes(text if isinstance(text, bytes) else text.encode())
         for name, content in (files or {}).items():
             (workspace / name).parent.mkdir(exist_ok=True)
             (workspace / name).write_text(content)
-        return again(cases, seconds)
+        return again(cases, seconds, confined)
 
-    def again(cases=None, seconds=60):
+    def again(cases=None, seconds=60, confined=False):
         cases = cases or {"first": {"parameters": {"seed": 7}, "data": {"data": OWN}}}
-        proof = NotebookProof(notebook="train.ipynb", output="out", cases=cases, seconds=seconds)
+        proof = NotebookProof(notebook="train.ipynb", output="out", held_out="test", cases=cases, seconds=seconds)
         lab = Lab(
             day=1, slug="x", title="", outcome="", module="m", tools=(), evidence={"files": ["runs/*.json", "*.py"]},
             fixtures=({"path": "data/own.csv", **OWN},), proofs={"notebooks": [proof]},
         )  # fmt: skip
         identity = Identity(lab=lab.name, learner="me", workspace_id="0" * 32, seed=7, started=datetime.now(UTC))
-        return {each.case: each for each in rerun(proof, lab, Workspace(workspace, identity), KEY)}
+        with Jail(confined=confined) as jail:
+            return {each.case: each for each in rerun(proof, lab, Workspace(workspace, identity), KEY, jail)}
 
     run.again, run.workspace = again, workspace
     return run
@@ -61,17 +65,90 @@ def test_each_case_gets_its_parameters_and_its_data(prove):
         "first": {"parameters": {"seed": 7}, "data": {"data": OWN}},
         "fixture": {"parameters": {"seed": 8, "data": "data/own.csv"}},
         "hidden": {"parameters": {"seed": 7}, "data": {"data": HIDDEN}},
-        "hidden-shuffled": {"parameters": {"seed": 7}, "data": {"data": HIDDEN}, "shuffled": True},
     }
     runs = prove(document(HONEST), cases)
-    assert [run.problem for run in runs.values()] == [None] * 4
+    assert [run.problem for run in runs.values()] == [None] * 3
     assert runs["first"].output["frauds"] == list(runs["first"].positives["data"])
     assert runs["fixture"].output == runs["first"].output | {"seed": 8}
     assert (runs["hidden"].output["rows"], runs["hidden"].rows) == (600, {"data": 600})
-    control = runs["hidden-shuffled"]
-    assert control.output["frauds"] == list(control.positives["data"])
-    assert control.positives != runs["hidden"].positives
-    assert len(control.positives["data"]) == len(runs["hidden"].positives["data"])
+    assert runs["hidden"].output["frauds"] == list(runs["hidden"].positives["data"])
+
+
+TWINS = {"hidden": {"parameters": {"seed": 7}, "data": {"data": HIDDEN}}, "twin": {"twin_of": "hidden"}}
+TELLS = """\
+import csv, json
+rows = [list(row.values()) for row in csv.DictReader(open(data))]
+json.dump({"test": [n for n in range(len(rows)) if n % 3 == seed % 3], "rows": rows}, open(out, "w"))"""
+
+
+def test_in_a_twin_only_the_features_of_the_held_out_rows_change_places(prove):
+    runs = prove(document(TELLS), TWINS)
+    one, two = (runs[name].output["rows"] for name in TWINS)
+    assert [row[-1] for row in one] == [row[-1] for row in two]
+    held_out = runs["hidden"].output["test"]
+    changed = {number for number in range(600) if one[number][:-1] != two[number][:-1]}
+    assert changed <= set(held_out)
+    assert len(changed) > 0.9 * len(held_out)
+    assert sorted(row[:-1] for row in one) == sorted(row[:-1] for row in two)
+    frauds = [
+        sorted(rows[number][:-1] for number in runs[name].positives["data"])
+        for name, rows in zip(TWINS, (one, two), strict=True)
+    ]
+    assert frauds[0] == frauds[1]
+    assert runs["hidden"].positives != runs["twin"].positives
+
+
+def test_the_order_of_held_out_rows_tells_no_time(prove):
+    rows = prove(document(TELLS), TWINS)["hidden"].output["rows"]
+    hours = [float(row[2]) for row in rows]
+    assert sum(one > two for one, two in pairwise(hours)) > 200
+
+
+@pytest.mark.parametrize(
+    "listed", ["None", "{}", "[]", "['1', None, [2]]", "[-1, 600, 10**400, 1e400, float('nan')]", "[1.5, True]"]
+)
+def test_a_twin_of_what_holds_out_no_rows_is_its_original(prove, listed):
+    runs = prove(document(TELLS.replace("[n for n in range(len(rows)) if n % 3 == seed % 3]", listed)), TWINS)
+    assert [run.problem for run in runs.values()] == [None, None]
+    assert runs["hidden"].output["rows"] == runs["twin"].output["rows"]
+
+
+def test_where_the_original_fails_its_twin_is_not_tried(prove):
+    runs = prove(document("1 / 0"), TWINS)
+    assert "ZeroDivisionError" in runs["hidden"].problem
+    assert "not tried" in runs["twin"].problem
+
+
+@pytest.mark.parametrize(
+    "confined", [False, pytest.param(True, marks=pytest.mark.skipif(not can_confine(), reason="no bubblewrap"))]
+)
+def test_a_twin_finds_nothing_of_its_original(prove, confined):
+    cell = """\
+import json, os, time
+from pathlib import Path
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(20)
+    os._exit(0)
+known = []
+for folder in {Path.cwd().parent, Path.home()}:
+    known += [str(path) for path in folder.rglob("*.csv") if path.read_bytes() != Path(data).read_bytes()
+              and path.parent.name == "input"]
+    known += map(str, folder.glob("kept"))
+    (folder / "kept").write_text("labels")
+json.dump({"test": list(range(100)), "known": known}, open(out, "w"))"""
+    runs = prove(document(cell), TWINS, confined=confined)
+    assert [run.problem for run in runs.values()] == [None, None]
+    assert [run.output["known"] for run in runs.values()] == [[], []]
+
+
+@pytest.mark.parametrize("twin_of", ["nobody", "twin", "other"])
+def test_a_twin_needs_an_original(twin_of):
+    cases = TWINS | {"other": {"twin_of": "hidden"}, "twin": {"twin_of": twin_of}}
+    with pytest.raises(ValidationError, match="a twin needs"):
+        NotebookProof(notebook="a.ipynb", output="out", held_out="test", cases=cases)
+    with pytest.raises(ValidationError, match="a twin needs"):
+        NotebookProof(notebook="a.ipynb", output="out", cases=TWINS)
 
 
 def test_modules_come_along_and_earlier_results_do_not(prove):

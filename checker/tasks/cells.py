@@ -1,0 +1,144 @@
+"""Run functions with learner code in them: each in a place of its own, under limits, with a size-capped JSON answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from checker.tasks.places import Cell, Furniture, Parts, Place, Then, open_payload
+from checker.tasks.zygote import Zygote
+
+LARGEST = 8 << 20
+WATCH_EVERY = 0.1
+GRACE = 1.0
+"""Seconds for a process to end that has answered."""
+
+
+class Silent(Exception):
+    """Learner code that ended, or had to be ended, without an answer; the message completes `it ...`."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A function as `module:name`, its arguments, and modules that are imported before, once for all who need them."""
+
+    function: str
+    arguments: dict[str, Any]
+    preload: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Where the learner code of one task runs. `payload` is a descriptor of the tar with what the task was given."""
+
+    zygote: Zygote
+    payload: int
+    walled: bool
+    limits: dict[str, Any]
+    preload: list[str]
+
+    def read(self, name: str) -> bytes:
+        """Return a file of the payload; nothing where there is none."""
+        with open_payload(self.payload) as tar, contextlib.suppress(KeyError):
+            if (file := tar.extractfile(name)) is not None:
+                return file.read()
+        return b""
+
+    def run(self, work: Work, parts: Parts, seconds: float, then: Then | None = None) -> tuple[Any, Any]:
+        """Return what `work` answers, as JSON brings it back, and what `then` says after it.
+
+        It is done in a new folder with these `parts` of the payload, and ended after `seconds`. `then` is called
+        with that folder when no learner code is left. The answer may be anything: the caller must look at types.
+
+        Raises:
+            Silent: no answer, too long an answer, or none that is JSON.
+            OSError: the place could not be made.
+        """
+        furniture = Furniture(self.payload, parts, self.limits["scratch"])
+        place = Cell(furniture, then) if self.walled else Place(furniture)
+        try:
+            said = self._listen(place, work, seconds)
+            try:
+                answer = json.loads(said)
+            except (ValueError, RecursionError):
+                raise Silent("answered something that is no JSON") from None
+            return answer, place.finish(then) if then else None
+        except EOFError:
+            self.zygote.start_again()
+            raise Silent("ended the process that it was started from, by SIGKILL or otherwise") from None
+        finally:
+            place.close()
+
+    def _listen(self, place: Place, work: Work, seconds: float) -> bytes:
+        """Return what the learner's process says."""
+        reading, writing = os.pipe()
+        order = asdict(work) | {"home": place.home, "limits": self.limits}
+        order["preload"] = [*self.preload, *work.preload]
+        try:
+            process = self.zygote.spawn(order, writing, place.namespaces)
+        finally:
+            os.close(writing)
+        ends, look, said, problem = time.monotonic() + seconds, time.monotonic() + WATCH_EVERY, bytearray(), None
+        ended, sources = False, (reading, self.zygote.fileno())
+        try:
+            while problem is None:
+                # What it left running may hold the other end open, so its own end counts as well.
+                ready, _, _ = select.select(sources, [], [], 0 if ended else WATCH_EVERY)
+                ended = ended or self.zygote.fileno() in ready
+                chunk = os.read(reading, 1 << 16) if reading in ready else b""
+                said += chunk
+                if not chunk and (ended or reading in ready):
+                    break
+                now = time.monotonic()
+                if len(said) > LARGEST:
+                    problem = "answered too much"
+                elif now > ends:
+                    problem = f"did not answer within {seconds:g} seconds"
+                elif now > look:
+                    look = now + WATCH_EVERY
+                    problem = self._too_much(place.watch(process))
+        finally:
+            os.close(reading)
+            if problem is not None or not said:
+                place.end_all()
+            else:
+                place.watch(process)
+        if not ended and not select.select([self.zygote], [], [], GRACE)[0]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        status, cpu = self.zygote.ended()
+        if problem is None and not said:
+            problem = "ended its process before it answered" + self._ended_by(status, cpu)
+        if problem is not None:
+            raise Silent(problem)
+        return bytes(said)
+
+    def _too_much(self, family: list[psutil.Process]) -> str | None:
+        resident, count = 0, 0
+        for each in family:
+            with contextlib.suppress(psutil.Error):
+                resident += each.memory_info().rss
+                count += 1
+        if count > self.limits["processes"]:
+            return f"started {count} processes, more than {self.limits['processes']}"
+        if resident > self.limits["resident"]:
+            return f"took {resident >> 20} MiB of memory, more than {self.limits['resident'] >> 20}"
+        return None
+
+    def _ended_by(self, status: int, cpu: float) -> str:
+        if not os.WIFSIGNALED(status):
+            return ""
+        number = os.WTERMSIG(status)
+        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+        hint = {"SIGKILL": ", perhaps for too much memory", "SIGXFSZ": ", for too large a file"}.get(name, "")
+        if name == "SIGXCPU" or cpu >= self.limits["cpu_seconds"] - 1:
+            hint = ", for too much CPU time"
+        return f": it was ended by {name}{hint}"

@@ -1,0 +1,96 @@
+"""The few calls of Linux that Python 3.11 has no name for: namespaces, mounts, capabilities.
+
+Numbers from linux/sched.h, linux/mount.h, linux/prctl.h and linux/capability.h; see unshare(2), setns(2),
+mount(2), prctl(2) and capset(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
+NAMESPACES = ("user", "mnt", "ipc", "pid")
+"""The files in /proc/self/ns that make a cell, in the order in which their descriptors travel."""
+LAST_CAPABILITY = 63
+CAPABILITY_VERSION = 0x20080522
+
+_PYTHON = sorted({sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent)})
+_libc: Any = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    if getattr(_libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def new_users() -> None:
+    """Become the master of a user namespace, with the same user and group as before.
+
+    Raises:
+        OSError: this machine does not allow it.
+    """
+    _unshare(CLONE_NEWUSER)
+
+
+def new_cell() -> None:
+    """Leave the users, mounts, IPC and, for children, the processes of the parent behind; raises as `new_users`."""
+    _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
+    _call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+
+
+def _unshare(flags: int) -> None:
+    user, group = os.getuid(), os.getgid()
+    show()
+    _call("unshare", flags)
+    for name, content in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        Path("/proc/self", name).write_text(content, encoding="ascii")
+    hide()
+
+
+def send_children_into(namespaces: Sequence[int]) -> None:
+    """Let this process's children, from now on, be processes of the cell with these namespaces."""
+    _call("setns", namespaces[NAMESPACES.index("pid")], CLONE_NEWPID)
+
+
+def enter(namespaces: Sequence[int]) -> None:
+    """Take over the users, mounts and IPC of the cell with these namespaces."""
+    for name, kind in (("user", CLONE_NEWUSER), ("mnt", CLONE_NEWNS), ("ipc", CLONE_NEWIPC)):
+        _call("setns", namespaces[NAMESPACES.index(name)], kind)
+
+
+def mount_memory(place: str, size: int) -> None:
+    """Put a new and empty file system of at most `size` bytes over `place`; Python stays, if it lies in there."""
+    kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in _PYTHON if path.startswith(f"{place}/")}
+    _call("mount", b"tmpfs", place.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, f"size={size},mode=0700".encode())
+    for path, descriptor in kept.items():
+        Path(path).mkdir(parents=True, exist_ok=True)
+        _call("mount", f"/proc/self/fd/{descriptor}".encode(), path.encode(), None, MS_BIND | MS_REC, None)
+        os.close(descriptor)
+
+
+def drop_rights() -> None:
+    """Give up all capabilities of this process and of every program that it may start."""
+    for capability in range(LAST_CAPABILITY + 1):
+        if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    _call("capset", header, (ctypes.c_uint32 * 6)())
+    _call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def hide() -> None:
+    """Let no process of the same user read or trace this one."""
+    _call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def show() -> None:
+    """Undo `hide`: only such a process may write its own maps and see all of its own /proc."""
+    _call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)

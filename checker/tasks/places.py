@@ -1,0 +1,214 @@
+"""Where one run of learner code happens: a new folder with a copy of what it needs, gone afterwards.
+
+Behind the jail's walls it is a cell with namespaces of its own (users, mounts, processes, IPC) and a new `/tmp`
+and `/dev/shm`: nothing in it can see or outlive anything. Process 1 of a cell never runs learner code and
+cannot be ended from inside. Without walls it is a temporary folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from checker.tasks import kernel
+
+Then = Callable[[Path], Any]
+Parts = Mapping[str, str]
+"""Folder in the place -> folder of the payload with its contents; the empty name is the place itself."""
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """What a place gets: some `parts` of the `payload`, a descriptor, and in a cell `scratch` bytes of room."""
+
+    payload: int
+    parts: Parts
+    scratch: int
+
+
+class Place:
+    """A temporary folder. `home` is what learner code gets as its home; its work is in the folder `work` of that."""
+
+    namespaces: tuple[int, ...] = ()
+    """Descriptors of the cell's namespaces, as `kernel.namespaces` names them, where there are any."""
+
+    def __init__(self, furniture: Furniture) -> None:
+        self.home = tempfile.mkdtemp()
+        self._family: dict[int, psutil.Process] = {}
+        self._first = 0
+        furnish(Path(self.home), furniture)
+
+    def watch(self, process: int) -> list[psutil.Process]:
+        """Return all processes of the learner's, of which `process` is the first; also those that ended."""
+        self._first = process
+        self._family |= _descendants(process)
+        return list(self._family.values())
+
+    def end_all(self) -> None:
+        """End them, also those that left the group: psutil compares the time of their start, so no stranger is hit."""
+        if self._first:
+            self.watch(self._first)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._first, signal.SIGKILL)
+        for process in self._family.values():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+    def finish(self, then: Then) -> Any:
+        """Return what `then` says of the folder when no learner code is left to change it."""
+        self.end_all()
+        return then(Path(self.home, "work"))
+
+    def close(self) -> None:
+        """End everything and forget it."""
+        self.end_all()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+class Cell(Place):
+    """A cell behind walls. Raises OSError where it cannot be made."""
+
+    _keeper = 0
+
+    def __init__(self, furniture: Furniture, then: Then | None = None) -> None:
+        self.home = "/tmp"  # noqa: S108 - its own
+        self._family = {}
+        self._ask, asked = socket.socketpair()
+        news, told = os.pipe()
+        self._news = os.fdopen(news, "rb")
+        self._guard = os.fork()
+        if self._guard == 0:
+            self._ask.close()
+            self._news.close()
+            _end(lambda: _guard(told, asked, furniture, then), told)
+        os.close(told)
+        asked.close()
+        _, descriptors, _, _ = socket.recv_fds(self._ask, 1, len(kernel.NAMESPACES))
+        self.namespaces = tuple(descriptors)
+        said = self._hear()
+        if "keeper" not in said or not descriptors:
+            self.close()
+            raise OSError(said.get("broken") or self._hear().get("broken", "its first process ended"))
+        self._keeper = said["keeper"]
+
+    def watch(self, process: int) -> list[psutil.Process]:
+        """Return all processes of the learner's: what lost its parent belongs to process 1 of the cell."""
+        self._family |= _descendants(process) | _descendants(self._keeper)
+        return list(self._family.values())
+
+    def end_all(self) -> None:
+        """With process 1 of a cell, all others end."""
+        if self._keeper:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._keeper, signal.SIGKILL)
+
+    def finish(self, then: Then) -> Any:
+        """Let process 1 of the cell end all others and look; only it sees the folder."""
+        self._ask.sendall(b"?")
+        said = self._hear()
+        if "value" not in said:
+            raise OSError(said.get("broken", "its first process ended"))
+        return said["value"]
+
+    def close(self) -> None:
+        """End everything; the folder goes with the cell."""
+        self.end_all()
+        self._keeper = 0
+        for descriptor in self.namespaces:
+            os.close(descriptor)
+        self.namespaces = ()
+        self._news.close()
+        self._ask.close()
+        os.waitpid(self._guard, 0)
+
+    def _hear(self) -> dict[str, Any]:
+        line = b"" if self._news.closed else self._news.readline()
+        return dict(json.loads(line)) if line else {}
+
+
+def _guard(told: int, asked: socket.socket, furniture: Furniture, then: Then | None) -> None:
+    """Make the namespaces and process 1 in them, and wait for its end."""
+    kernel.new_cell()
+    keeper = os.fork()
+    if keeper == 0:
+        _end(lambda: _keep(told, asked, furniture, then), told)
+    asked.close()
+    # Only from here its number can be told: in the cell, it is 1.
+    _tell(told, {"keeper": keeper})
+    os.close(told)
+    os.waitpid(keeper, 0)
+
+
+def _keep(told: int, asked: socket.socket, furniture: Furniture, then: Then | None) -> None:
+    """Process 1 of a cell: furnish it, and when asked end all others and look."""
+    for place in ("/tmp", "/dev/shm"):  # noqa: S108 - the cell's own
+        kernel.mount_memory(place, furniture.scratch)
+    furnish(Path("/tmp"), furniture)  # noqa: S108
+    own = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in kernel.NAMESPACES]
+    kernel.hide()
+    socket.send_fds(asked, [b"!"], own)
+    if asked.recv(1) and then is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        _tell(told, {"value": then(Path("/tmp/work"))})  # noqa: S108
+
+
+def _descendants(process: int) -> dict[int, psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        first = psutil.Process(process)
+        return {each.pid: each for each in first.children(recursive=True)}
+    return {}
+
+
+def _end(work: Callable[[], None], told: int) -> None:
+    """In a fork: work, and end at once; what goes wrong is the grader's, and told as such."""
+    try:
+        work()
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            _tell(told, {"broken": f"{type(error).__name__}: {error}"[:300]})
+    os._exit(0)
+
+
+def _tell(descriptor: int, news: dict[str, Any]) -> None:
+    content = json.dumps(news).encode() + b"\n"
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def open_payload(payload: int) -> tarfile.TarFile:
+    """Open what the task was given, from its beginning."""
+    os.lseek(payload, 0, os.SEEK_SET)
+    return tarfile.open(fileobj=os.fdopen(os.dup(payload), "rb"), mode="r:")
+
+
+def furnish(home: Path, furniture: Furniture) -> None:
+    """Make the folder `work` with the folders and plain files of some parts of the payload."""
+    work = home / "work"
+    work.mkdir()
+    if not furniture.parts:
+        return
+    with open_payload(furniture.payload) as tar:
+        for member in tar:
+            for name, part in furniture.parts.items():
+                if member.name.startswith(f"{part}/"):
+                    _copy(tar, member, work / name / member.name.removeprefix(f"{part}/"))
+
+
+def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    (target if member.isdir() else target.parent).mkdir(parents=True, exist_ok=True)
+    if member.isreg() and (source := tar.extractfile(member)) is not None:
+        with target.open("wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
