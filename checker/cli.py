@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from checker.course import Course
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -74,14 +77,18 @@ def list_labs(everything: bool, layout: str) -> None:
 @click.argument("day")
 @click.option("--reset", is_flag=True, help="Begin anew; the old workspace is kept beside it.")
 @click.option("--yes", is_flag=True, help="Do not ask before a reset.")
-@click.option("--learner", default="me", show_default=True, help="Whose world it is.")
+@click.option("--learner", help="Whose world it is; yours, unless told.")
 @click.option("--seed", type=click.IntRange(0, 2**48), help="The world's seed, instead of the learner's own.")
-def start(day: str, reset: bool, yes: bool, learner: str, seed: int | None) -> None:
+def start(day: str, reset: bool, yes: bool, learner: str | None, seed: int | None) -> None:
     """Make the workspace of DAY, or show where it is."""
     root, course = _course()
     from checker import workspace
+    from checker.enrolment import enrolled
+    from checker.evidence import UNENROLLED
 
     lab = course.find(day)
+    if learner is None and (own := enrolled()):
+        learner, seed = own.learner, own.seed if seed is None else seed
     target = workspace.workspaces(root) / lab.name
     existed = target.exists()
     if reset and existed and not yes:
@@ -89,7 +96,7 @@ def start(day: str, reset: bool, yes: bool, learner: str, seed: int | None) -> N
             f"Begin {lab.name} anew? What is there now is kept in {target.parent / workspace.KEPT}",
             abort=True,
         )
-    made, kept = workspace.start(lab, root, learner=learner, seed=seed, reset=reset)
+    made, kept = workspace.start(lab, root, learner=learner or UNENROLLED, seed=seed, reset=reset)
     if kept:
         click.echo(f"The old workspace is kept in {kept}")
     if existed and not reset:
@@ -106,14 +113,34 @@ def start(day: str, reset: bool, yes: bool, learner: str, seed: int | None) -> N
 @click.option("--all", "everything", is_flag=True, help="Every day that you have started.")
 @click.option("--format", "layout", type=click.Choice(["text", "json", "junit"]), default="text")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead of the terminal.")
-def grade(days: tuple[str, ...], everything: bool, layout: str, output: Path | None) -> None:
-    """Grade DAYS, or the workspace you stand in.
+@click.option("--cohort", type=click.Path(file_okay=False, path_type=Path), help="Grade all that is in this folder.")
+@click.option("--only-changed", is_flag=True, help="With --cohort: leave alone what was graded as it is.")
+@click.option("--workers", type=click.IntRange(1, 256), help="With --cohort: so many processes; one for each core.")
+@click.option("--dask", metavar="ADDRESS", help="With --cohort: on the Dask cluster there, such as tcp://host:8786.")
+def grade(
+    days: tuple[str, ...],
+    everything: bool,
+    layout: str,
+    output: Path | None,
+    cohort: Path | None,
+    only_changed: bool,
+    workers: int | None,
+    dask: str | None,
+) -> None:
+    """Grade DAYS, or the workspace you stand in, or a cohort.
 
     Exit status: 0 everything passed, 1 marks were lost, 2 wrong usage, 3 the environment kept us
-    from grading.
+    from grading. With --cohort: 0 all was graded, 1 a submission was refused, 3 something could not
+    be graded.
     """
     # An ended session is an interruption like Ctrl-C: what was begun is tidied up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if cohort is not None:
+        if days or everything or output or layout != "text":
+            raise click.UsageError("--cohort grades every day; `checker report` writes tables and pages of it")
+        _grade_cohort(cohort, only_changed=only_changed, workers=workers, dask=dask)
+    if only_changed or workers or dask:
+        raise click.UsageError("--only-changed, --workers and --dask go with --cohort")
     root, course = _course()
     from checker import grading, workspace
     from checker.report import render
@@ -136,6 +163,139 @@ def grade(days: tuple[str, ...], everything: bool, layout: str, output: Path | N
     report = Report(results=tuple(grading.grade(lab, each) for lab, each in found))
     render(report, layout, output)
     sys.exit(report.exit_status)
+
+
+def _grade_cohort(folder: Path, *, only_changed: bool, workers: int | None, dask: str | None) -> NoReturn:
+    import os
+
+    from checker import executors
+    from checker.cohort import Cohort
+    from checker.enrolment import cohort_folder
+    from checker.report.live import Live, summary
+    from checker.store import RESULTS_FILE, Store
+
+    root, course = _course()
+    folder, count = cohort_folder(folder), workers or os.cpu_count() or 1
+    make = functools.partial(executors.dask, dask) if dask else functools.partial(executors.local, count)
+    cohort = Cohort(folder, root, course, make, count, only_changed)
+    if not cohort.enrolled:
+        click.echo(f"{folder} has no cohort.key: the worlds that learners name are believed.", err=True)
+    try:
+        with Store(folder / RESULTS_FILE) as store, Live() as live:
+            tally = cohort.grade(store, live.row, live.progress)
+    except KeyboardInterrupt:
+        click.echo("checker: stopped; what is listed above is kept, and the same command goes on from there", err=True)
+        sys.exit(130)
+    click.echo(f"{summary(tally)}. Next: `checker report {folder} --html pages`")
+    sys.exit(3 if tally.rows["error"] else 1 if tally.rows["refused"] else 0)
+
+
+@main.command()
+@click.argument("day", required=False)
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write the archive there.")
+@click.option("--exchange", is_flag=True, help="Also hand it in through nbgrader's exchange.")
+@click.option("--yes", is_flag=True, help="Do not ask before it is handed in.")
+def submit(day: str | None, folder: Path | None, exchange: bool, yes: bool) -> None:
+    """Freeze DAY, or the workspace you stand in, into one archive to hand in.
+
+    It is written to submissions/ beside your workspaces unless `--to` names a folder.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    root, course = _course()
+    from checker import workspace
+    from checker.submission import frozen
+
+    found = workspace.find(course.find(day) if day else None, course, root)
+    lab = course.find(found.identity.lab)
+    with frozen(lab, found) as made:
+        for line in made.told():
+            click.echo(line)
+        path, size = made.write(folder or workspace.workspaces(root) / "submissions")
+    click.echo(f"Written: {path} ({(size + 1023) >> 10} KiB)")
+    if not exchange:
+        click.echo("Next: hand in that file as your instructor says.")
+        return
+    from checker.exchange import hand_in
+
+    if not yes:
+        click.confirm("Hand it in through nbgrader's exchange?", abort=True)
+    click.echo(f"Handed in to {hand_in(path, lab.name)}.")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--html", type=click.Path(file_okay=False, path_type=Path), help="Write pages into this folder.")
+@click.option("--csv", "layout", type=click.Choice(["canvas", "moodle", "plain"]), help="Write a table of marks.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the table goes.")
+@click.option(
+    "--gradebook", type=click.Path(dir_okay=False, path_type=Path), help="Write into this gradebook of nbgrader's."
+)
+def report(folder: Path, **wanted: Any) -> None:
+    """Report on the cohort in FOLDER, from what `checker grade --cohort FOLDER` has found so far."""
+    if not (wanted["html"] or wanted["layout"] or wanted["gradebook"]):
+        raise click.UsageError("say what to write: --html, --csv or --gradebook")
+    if wanted["output"] and not wanted["layout"]:
+        raise click.UsageError("-o is where the table of --csv goes")
+    _, course = _course()
+    from checker.marks import read_settings
+    from checker.report import cohort
+    from checker.report.ledger import Ledger
+    from checker.store import RESULTS_FILE, Store
+
+    settings = read_settings(folder)
+    with Store(folder / RESULTS_FILE, reading=True) as store:
+        ledger = Ledger.of(store, course, settings)
+        for line in cohort.write(ledger, **wanted):
+            click.echo(line, err=True)
+
+
+@main.group(cls=Group)
+def cohort() -> None:
+    """Set up a cohort (for instructors)."""
+
+
+@cohort.command("init")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("learners", nargs=-1)
+@click.option("--roster", type=click.File(encoding="utf-8"), help="A file with one learner's name in each line.")
+@click.option("--name", help="What the cohort is called; its folder's name, unless told.")
+@click.option(
+    "--starts", type=click.DateTime(["%Y-%m-%d"]), help="A day before day 1 is due; without it nothing is late."
+)
+@click.option("--timezone", help="Such as Europe/Berlin; UTC, unless told.")
+def cohort_init(
+    folder: Path,
+    learners: tuple[str, ...],
+    roster: Any,
+    name: str | None,
+    starts: datetime | None,
+    timezone: str | None,
+) -> None:
+    """Make the key and the settings of the cohort in FOLDER, and an enrolment for each of LEARNERS.
+
+    Run it again for those who come later: what is there stays as it is.
+    """
+    from checker.enrolment import ENROLMENTS, KEY, enrol_all
+    from checker.marks import COHORT_FILE, make_settings
+
+    settings = make_settings(folder, name=name, starts=starts and starts.date(), timezone=timezone)
+    names = dict.fromkeys([*learners, *(line.strip() for line in roster or () if line.strip())])
+    made = enrol_all(folder, settings.name, names)
+    click.echo(f"Key:       {folder / KEY}  (keep a copy, and show it to nobody)")
+    click.echo(f"Settings:  {folder / COHORT_FILE}")
+    click.echo(f"Enrolled:  {len(made)} in {folder / ENROLMENTS}")
+    click.echo("Next: give each learner their own file; they run `checker enrol FILE` before their first day.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def enrol(file: Path) -> None:
+    """Join a cohort with the FILE that your instructor gave you."""
+    from checker.enrolment import enrol as keep
+
+    enrolment = keep(file)
+    click.echo(f"You are {enrolment.learner} in {enrolment.cohort}.")
+    click.echo("What you start from now on is graded as yours; start anew what you began before.")
 
 
 @main.command()

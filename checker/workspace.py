@@ -18,7 +18,7 @@ from checker.course import Course, Lab
 from checker.errors import CheckerError, UsageError
 from checker.evidence import Identity
 from checker.keys import grader_key, world_seed
-from checker.recipes import make_fixtures, sha256
+from checker.recipes import make_fixtures
 
 if TYPE_CHECKING:
     from checker.evidence.mlflow import Mlflow
@@ -150,18 +150,15 @@ def start(
 
 def _fill(draft: Path, lab: Lab, built: Path, learner: str, seed: int) -> Workspace:
     shutil.copytree(built, draft, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-    digests = {}
     for path, content in make_fixtures(lab, seed).items():
         (draft / path).parent.mkdir(parents=True, exist_ok=True)
         (draft / path).write_bytes(content)
-        digests[path] = sha256(content)
     identity = Identity(
         lab=lab.name,
         learner=learner,
         workspace_id=secrets.token_hex(16),
         seed=seed,
         started=datetime.now(UTC),
-        fixtures=digests,
     )
     marker = draft / MARKER
     marker.parent.mkdir()

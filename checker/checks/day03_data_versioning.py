@@ -97,7 +97,7 @@ def nothing_large_in_git(lab: View, tracked: tuple[Git, Dvc]) -> None:
 
 def _is_data(blob: Blob, lab: View) -> bool:
     folder, name = posixpath.split(blob.path)
-    listed = blob.path in lab.workspace.fixtures or (folder in ("data/raw", "incoming") and name.endswith(".csv"))
+    listed = blob.path in lab.fixtures or (folder in ("data/raw", "incoming") and name.endswith(".csv"))
     return listed or blob.size > LARGE
 
 
@@ -151,7 +151,7 @@ def correction_is_in_history(lab: View, tracked: tuple[Git, Dvc]) -> Version:
     """
     git, dvc = tracked
     sums = dvc.sums()
-    first, second = sums.get(lab.workspace.fixtures.get(APRIL, "")), sums.get(lab.workspace.fixtures.get(CORRECTED, ""))
+    first, second = sums.get(lab.fixtures.get(APRIL, "")), sums.get(lab.fixtures.get(CORRECTED, ""))
     april = [version for version in dvc.versions if version.md5_of(APRIL) is not None]
     with_first = {version.commit for version in april if first and version.md5_of(APRIL) == first}
     with_second = [version for version in april if second and version.md5_of(APRIL) == second]
@@ -238,7 +238,7 @@ def april_is_back(lab: View, tracked: tuple[Git, Dvc], correction: Version) -> N
     _, dvc = tracked
     sums = dvc.sums()
     for month in MONTHS:
-        original = lab.workspace.fixtures.get(month, "")
+        original = lab.fixtures.get(month, "")
         output = dvc.covering(month)
         _expect_tracked(month, output, sums.get(original), correction)
         record = lab.files.get(month, "run `dvc config cache.type copy`, then `dvc checkout --relink`")

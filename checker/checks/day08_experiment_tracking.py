@@ -66,7 +66,7 @@ def dataset_named(lab: View, runs: tuple[Run, ...]) -> tuple[Run, ...]:
         "targets='is_fraud'), context='training')`, where `train` is all that `pd.read_csv` gives"
     )
     record = lab.files.find(TRAIN)
-    if record is None or record.sha256 != lab.workspace.fixtures.get(TRAIN):
+    if record is None or record.sha256 != lab.fixtures.get(TRAIN):
         next_step = f"`{TRAIN}` is not the file that you started with: run `checker start 8 --reset`, and log anew"
     _expect_enough(runs, named, reasons, f"runs name `{TRAIN}` as training data", next_step)
     return named

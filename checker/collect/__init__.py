@@ -9,15 +9,20 @@ from typing import Any
 
 from checker import platform
 from checker.course import Lab
-from checker.errors import CheckerError
+from checker.errors import CheckerError, Unavailable
 from checker.evidence import Evidence, Gap
-from checker.workspace import Workspace
+from checker.evidence.mlflow import Mlflow
+from checker.recipes import make_fixtures, sha256
+from checker.workspace import Carried, Workspace
 
 log = logging.getLogger(__name__)
 
 
 def collect(lab: Lab, workspace: Workspace) -> Evidence:
-    """Read once everything that course.yaml declares for `lab`. A system that cannot be read becomes a gap."""
+    """Read once everything that course.yaml declares for `lab`. A system that cannot be read becomes a gap.
+
+    Of a thawed workspace nothing is looked at but its own folder and what it carried: no server, no other path.
+    """
     parts: dict[str, Any] = {}
     gaps: dict[str, Gap] = {}
 
@@ -37,7 +42,7 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
     def collector(name: str) -> Any:
         return importlib.import_module(f"checker.collect.{name}")
 
-    root, sources = workspace.path, lab.evidence
+    root, sources, carried = workspace.path, lab.evidence, workspace.carried
     if sources.files:
         part("files", lambda: collector("files").collect_files(root, sources.files))
     if sources.notebooks:
@@ -45,8 +50,22 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
     if sources.git:
         part("git", lambda: collector("git").collect_git(root))
     if sources.dvc:
-        part("dvc", lambda: collector("dvc").collect_dvc(root, parts.get("git")))
-    if (mlflow := sources.mlflow) is not None:
+        part("dvc", lambda: collector("dvc").collect_dvc(root, parts.get("git"), carried))
+    if sources.mlflow is not None and carried is not None:
+        part("mlflow", lambda: _carried_mlflow(carried))
+    elif (mlflow := sources.mlflow) is not None:
         address = platform.environment().get("MLFLOW_TRACKING_URI", "")
         part("mlflow", lambda: collector("mlflow").collect_mlflow(address, mlflow))
-    return Evidence(workspace=workspace.identity, **parts, gaps=gaps)
+    # Not from the marker: what a learner's file says of them could be anything.
+    fixtures = {path: sha256(content) for path, content in make_fixtures(lab, workspace.identity.seed).items()}
+    return Evidence(workspace=workspace.identity, fixtures=fixtures, **parts, gaps=gaps)
+
+
+def _carried_mlflow(carried: Carried) -> Mlflow:
+    if carried.mlflow is None:
+        raise Unavailable(
+            "the submission has no records of MLflow",
+            expected="a submission made while MLflow was running",
+            next_step="run `infra up`, then submit again",
+        )
+    return carried.mlflow

@@ -18,6 +18,7 @@ from checker.evidence.dvc import Broken, Dvc, Entry, Object, Output, Remote, Sto
 from checker.evidence.foreign import LARGEST, ForeignText, mapping, parse_yaml, sequence
 from checker.evidence.git import Git
 from checker.text import clean
+from checker.workspace import Carried
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 LARGEST_DIR_OBJECT = 16 << 20
@@ -33,9 +34,10 @@ NEVER_TRACKED = {".git", ".dvc", ".hg"}
 """What DVC leaves out of a tracked directory."""
 
 
-def collect_dvc(root: Path, git: Git | None = None) -> Dvc:
+def collect_dvc(root: Path, git: Git | None = None, carried: Carried | None = None) -> Dvc:
     """Read the DVC repository in `root`; with `git`, also what the commits tracked and left out.
 
+    Of a submission, cache and remote are what it `carried`: no path that its configuration names is looked at.
     A file of DVC's that cannot be understood is noted and passed over: perhaps nothing needs it.
     """
     folder = root / ".dvc"
@@ -43,15 +45,15 @@ def collect_dvc(root: Path, git: Git | None = None) -> Dvc:
         linked = folder.is_symlink()
         return Dvc(present=linked, problem="`.dvc` is a link to somewhere else" if linked else None)
     try:
-        return _read(root, git)
+        return _read(root, git, carried)
     except Exception as error:
         # Whatever foreign bytes led to: it is the workspace that cannot be read, and that is the learner's turn.
         return Dvc(present=True, problem=clean(f"`.dvc` cannot be read: {type(error).__name__}: {error}"))
 
 
-def _read(root: Path, git: Git | None) -> Dvc:
+def _read(root: Path, git: Git | None, carried: Carried | None) -> Dvc:
     broken: list[Broken] = []
-    cache, remotes = configured(root, broken)
+    cache, remotes = configured(root, broken, carried)
     default = next((each for each in remotes if each.default), None)
     stores = _Stores(cache, Path(default.directory) if default and default.directory else None)
     outputs = [output for path in _sources(root) for output in _outputs(root, path, broken)]
@@ -68,16 +70,16 @@ def _read(root: Path, git: Git | None) -> Dvc:
     )
 
 
-def configured(root: Path, broken: list[Broken]) -> tuple[Path, tuple[Remote, ...]]:
-    """Return the cache and the remotes that `.dvc/config` and `.dvc/config.local` name."""
+def configured(root: Path, broken: list[Broken], carried: Carried | None = None) -> tuple[Path, tuple[Remote, ...]]:
+    """Return the cache and the remotes that `.dvc/config` and `.dvc/config.local` name, or a submission carried."""
     shared, whole = _config(root, ("config",), []), _config(root, ("config", "config.local"), broken)
-    cache = _folder(root, _option(whole, "cache", "dir")) or root / ".dvc" / "cache"
+    cache = (None if carried else _folder(root, _option(whole, "cache", "dir"))) or root / ".dvc" / "cache"
     default = _option(whole, "core", "remote")
     found = []
     for section in whole.sections():
         if match := re.fullmatch(r"'?remote \"(.+)\"'?", section):
             url = _option(whole, section, "url")
-            folder = _folder(root, url)
+            folder = _folder(root, url, carried) if not carried or match[1] == default else None
             found.append(
                 Remote(
                     name=match[1],
@@ -111,10 +113,12 @@ def _option(parser: configparser.ConfigParser, section: str, name: str) -> str:
     return re.split(r"\s*#", value, maxsplit=1)[0]
 
 
-def _folder(root: Path, url: str) -> Path | None:
+def _folder(root: Path, url: str, carried: Carried | None = None) -> Path | None:
     """Return the local folder that `url` names, as DVC reads it: from `.dvc`, and `~` is home."""
     if not url or "://" in url or "\0" in url or len(url) > LONGEST_PATH:
         return None
+    if carried:
+        return carried.remote
     try:
         return (root / ".dvc" / Path(url).expanduser()).resolve()
     except (OSError, RuntimeError):  # a loop of links, an unknown `~user`

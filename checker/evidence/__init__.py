@@ -20,14 +20,13 @@ UNENROLLED = "me"
 
 
 class Identity(Record):
-    """Whose workspace it is, which world it belongs to, and the digests of the files it started with."""
+    """Whose workspace it is, and which world it belongs to."""
 
     lab: str
     learner: str
     workspace_id: str
     seed: int = Field(ge=0)
     started: AwareDatetime
-    fixtures: dict[str, str] = {}
 
 
 class Gap(Record):
@@ -44,12 +43,13 @@ class Gap(Record):
 
 
 class Evidence(Record):
-    """All evidence of one lab, as it is frozen and thawed.
+    """All evidence of one lab. `fixtures` are the digests (SHA-256) of the files that the world gave it at the start.
 
     A part is None where course.yaml declares none, or where `gaps` says why it could not be read.
     """
 
     workspace: Identity
+    fixtures: dict[str, str] = {}
     files: Files | None = None
     notebooks: Notebooks | None = None
     git: Git | None = None
@@ -75,6 +75,11 @@ class View:
     def workspace(self) -> Identity:
         """Whose workspace it is."""
         return self._evidence.workspace
+
+    @property
+    def fixtures(self) -> dict[str, str]:
+        """Path -> SHA-256 of the files that the world gave the workspace at its start, made again from the seed."""
+        return self._evidence.fixtures
 
     @property
     def files(self) -> Files:

@@ -89,7 +89,7 @@ def _fetch(address: str, models: Iterable[LoggedModel], folder: Path) -> tuple[d
             target = folder / f"model-{number}"
             try:
                 fetch_model(server, model, target)
-                folders[model.model_id] = str(target)
+                folders[model.model_id] = target.name
             except ValueError as error:
                 broken[model.model_id] = str(error)
     return folders, broken
@@ -111,11 +111,13 @@ def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str],
     """Let the models predict, without the labels, in a process of their own."""
     if not models:
         return Answer(problem="it has no files")
-    paths = {}
+    import numpy as np
+
+    (folder / "tables").mkdir()
     for name, table in tables.items():
-        paths[name] = str(folder / f"{name}.csv")
-        Path(paths[name]).write_bytes(table.select(each for each in table.columns if each != proof.target).to_csv())
-    request = {"models": models, "tables": paths, "seconds": min(SECONDS_A_MODEL, proof.seconds)}
+        columns = {key: column for key, column in table.items() if key != proof.target}
+        np.savez(folder / "tables" / f"{name}.npz", allow_pickle=False, **columns)
+    request = {"models": models, "tables": list(tables), "seconds": min(SECONDS_A_MODEL, proof.seconds)}
     return jail.run("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY), PRELOADED)
 
 

@@ -76,11 +76,11 @@ def made(**changes):
     )
     files = Files(records=tuple(FileRecord(path=path, size=5, sha256=sha256(path)) for path in (MARCH, APRIL)))
     identity = Identity(
-        lab=LAB.name, learner="me", workspace_id="w", seed=7, started=datetime.now(UTC),
-        fixtures={path: sha256(path) for path in BYTES},
+        lab=LAB.name, learner="me", workspace_id="w", seed=7, started=datetime.now(UTC)
     )  # fmt: skip
     return Evidence(
         workspace=identity,
+        fixtures={path: sha256(path) for path in BYTES},
         git=git.model_copy(update=changes.get("git", {})),
         dvc=dvc.model_copy(update=changes.get("dvc", {})),
         files=files.model_copy(update=changes.get("files", {})),

@@ -61,9 +61,8 @@ def graded(runs=None, models=None, scores=None, **changes):
     scores = [score for each in "abc" for score in made_scores(each)] if scores is None else scores
     experiment = Experiment(name="day08-baseline", present=True, runs=tuple(runs), models=tuple(models))
     evidence = Evidence(
-        workspace=Identity(
-            lab=LAB.name, learner="me", workspace_id="w", seed=7, started=STARTED, fixtures={"data/train.csv": "f"}
-        ),
+        workspace=Identity(lab=LAB.name, learner="me", workspace_id="w", seed=7, started=STARTED),
+        fixtures={"data/train.csv": "f"},
         files=Files(records=(FileRecord(path="data/train.csv", sha256="f"),)),
         mlflow=Mlflow(address="http://mlflow", experiments=(experiment,)),
         proofs=Proofs(
@@ -128,7 +127,6 @@ def test_a_run_of_the_same_millisecond_counts():
         workspace_id="w",
         seed=7,
         started=STARTED.replace(microsecond=123_456),
-        fixtures={"data/train.csv": "f"},
     )
     assert not failed(graded(runs=[made_run(each, started=started) for each in "abc"], workspace=identity))
 
