@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,17 +17,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from infra.local.ports import free
+
 ROUNDS = 3
 TARGET = 1.3
 PATIENCE = 300.0
 BIN = Path(sys.executable).parent
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def quiet_environment(home: Path) -> dict[str, str]:
@@ -53,7 +47,7 @@ def answers(url: str) -> bool:
 
 def bare_server(folder: Path) -> float:
     """Seconds from starting `mlflow server` with a fresh database until it answers."""
-    port = free_port()
+    port = free()
     command = [str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
@@ -77,7 +71,7 @@ def infra_up(folder: Path) -> float:
     """Seconds that `infra up` takes in a fresh home; it returns once both services answer."""
     environment = quiet_environment(folder / "home")
     command = [str(BIN / "infra"), "up", "--notebooks", str(folder)]
-    command += ["--mlflow-port", str(free_port()), "--jupyter-port", str(free_port())]
+    command += ["--mlflow-port", str(free()), "--jupyter-port", str(free())]
     start = time.perf_counter()
     try:
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
