@@ -7,6 +7,7 @@ encryption. What a learner's file is called stands in the manifest alone and is 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -44,7 +45,7 @@ MODE = 0o100600 << 16
 EPOCH = (1980, 1, 1, 0, 0, 0)
 AS_WRITTEN = "the file as `checker submit` wrote it"
 AGAIN = "run `checker submit` again and hand in that file, unchanged"
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, RuntimeError, OverflowError, OSError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, RuntimeError, OverflowError)
 """What the zip library may raise at broken bytes, encryption (`RuntimeError`) and impossible places included."""
 
 Source = Callable[[], BinaryIO]
@@ -92,6 +93,8 @@ class Archive:
                     yield chunk
         except BROKEN as error:
             raise Refused(f"the archive is damaged: {clean(error, 120)}") from error
+        except OSError as error:
+            raise _unreadable(info.filename, error) from error
         if left:
             raise Refused(f"the member {info.filename} has another size than it says")
 
@@ -111,6 +114,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
             members = _members(file, opened, count, directory)
         except BROKEN as error:
             raise Refused(f"the archive is damaged: {clean(error, 120)}") from error
+        except OSError as error:
+            raise _unreadable(path.name, error) from error
         with opened:
             yield Archive(opened, members)
 
@@ -119,13 +124,20 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return open_file(path)
     except Unreadable as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno != errno.ELOOP:
+            raise _unreadable(path.name, cause) from error
         raise Refused(f"the archive {error}", expected="a plain file") from error
     except OSError as error:
-        raise Unavailable(
-            f"{clean(path.name, 120)} cannot be read: {error.strerror}",
-            expected="a file that you may read",
-            next_step="look at its permissions, and whether the disk is well",
-        ) from error
+        raise _unreadable(path.name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{clean(name, 120)} cannot be read: {error.strerror}",
+        expected="a file that you may read",
+        next_step="look at its permissions, and whether the disk is well",
+    )
 
 
 def _end(file: BinaryIO) -> tuple[int, int]:

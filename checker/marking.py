@@ -23,7 +23,10 @@ from checker.keys import read_key, world_seed
 from checker.result import Row
 from checker.text import clean
 
-WARM = ("mlflow.pyfunc.model", "mlflow.sklearn")
+_own = threading.local()
+"""What a thread keeps from one submission to the next: whom it gives orders, or its warm jail."""
+_process = {"is ours": False}
+WARM = ("mlflow.pyfunc.model", "mlflow.sklearn", "checker.tasks.rehearsal")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Job:
 def mark(job: Job) -> Row:
     """Thaw, collect, prove and check one submission."""
     started = time.perf_counter()
+    if _process["is ours"]:
+        # What a process that is killed leaves behind lies where the next run clears up.
+        tempfile.tempdir = str(job.scratch)
     try:
         row = _in_time(lambda: _mark(job), job.seconds)
     except Refused as error:
@@ -134,25 +140,41 @@ def _sentence(error: CheckerError) -> str:
     return "; ".join(parts)
 
 
-def _in_time(work: Callable[[], Row], seconds: float) -> Row:
-    """Do `work` in a thread of its own, and wait only so long: one submission does not stop the others."""
-    answers: queue.SimpleQueue[tuple[Row | None, BaseException | None]] = queue.SimpleQueue()
+Answers = queue.SimpleQueue[tuple[Row | None, BaseException | None]]
 
-    def do() -> None:
+
+def _serve(orders: queue.SimpleQueue[tuple[Callable[[], Row], Answers] | None]) -> None:
+    """Do one thing after another, until there is nothing more to come."""
+    while (order := orders.get()) is not None:
+        work, answers = order
         try:
             answers.put((work(), None))
         except BaseException as error:
             answers.put((None, error))
 
-    threading.Thread(target=do, daemon=True).start()
+
+def _in_time(work: Callable[[], Row], seconds: float) -> Row:
+    """Do `work` in a second thread, and wait only so long: one submission does not stop the others.
+
+    It is the same thread for all of them, since a jail is as warm as the thread that started it is alive.
+    """
+    orders: queue.SimpleQueue[tuple[Callable[[], Row], Answers] | None] | None = getattr(_own, "orders", None)
+    if orders is None:
+        orders = _own.orders = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(orders,), daemon=True).start()
+    answers: Answers = queue.SimpleQueue()
+    orders.put((work, answers))
     try:
         row, error = answers.get(timeout=seconds)
     except queue.Empty:
+        # That thread ends when what it is at does; the next submission gets another, with another jail.
+        orders.put(None)
+        _own.orders = None
         raise Unavailable(
             f"it was not graded within {seconds:g} seconds", expected="an answer in time", next_step="grade it again"
         ) from None
     if row is None:
-        raise error or RuntimeError("no answer")
+        raise error if isinstance(error, Exception) else RuntimeError(f"it ended with {error!r}")
     return row
 
 
@@ -161,18 +183,13 @@ def _course(root: Path) -> Course:
     return load_course(root)
 
 
-_jails = threading.local()
-
-
 def _jail() -> Jail:
-    """This worker's warm jail: one that a submission broke is built anew at its next task."""
+    """This thread's warm jail: one that a submission broke is built anew at its next task."""
     from checker.prove import models, notebooks
 
-    made: Jail | None = getattr(_jails, "jail", None)
+    made: Jail | None = getattr(_own, "jail", None)
     if made is None:
-        made = _jails.jail = Jail(
-            confined=True, preload=dict.fromkeys((*notebooks.PRELOADED, *models.PRELOADED, *WARM))
-        )
+        made = _own.jail = Jail(confined=True, preload=dict.fromkeys((*notebooks.PRELOADED, *models.PRELOADED, *WARM)))
         atexit.register(made.close)
     return made
 
@@ -186,3 +203,4 @@ def stay_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    _process["is ours"] = True

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from checker.course import Lab, Recipe
+from checker.course import Fixture, Lab, Recipe
 from checker.keys import derive
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ def make_table(recipe: Recipe, seed: int, key: bytes = b"") -> Table:
 
 def make_fixtures(lab: Lab, seed: int) -> dict[str, bytes]:
     """Return path -> content of the files that the world gives a lab at its start."""
-    return {fixture.path: make_table(fixture, seed).to_csv() for fixture in lab.fixtures}
+    return dict(_fixtures(lab.fixtures, seed))
+
+
+@lru_cache(maxsize=1)  # one submission asks for them more than once
+def _fixtures(fixtures: tuple[Fixture, ...], seed: int) -> tuple[tuple[str, bytes], ...]:
+    return tuple((fixture.path, make_table(fixture, seed).to_csv()) for fixture in fixtures)
 
 
 def sha256(content: bytes) -> str:

@@ -1,7 +1,7 @@
 """The few calls of Linux that Python 3.11 has no name for: namespaces, mounts, capabilities.
 
 Numbers from linux/sched.h, linux/mount.h, linux/prctl.h and linux/capability.h; see unshare(2), setns(2),
-mount(2), prctl(2) and capset(2).
+mount(2), prctl(2), capset(2) and madvise(2).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ NAMESPACES = ("user", "mnt", "ipc", "pid")
 """The files in /proc/self/ns that make a cell, in the order in which their descriptors travel."""
 LAST_CAPABILITY = 63
 CAPABILITY_VERSION = 0x20080522
+MADV_COLLAPSE = 25
+LARGE_PAGE = 2 << 20
 
 _PYTHON = sorted({sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent)})
 _libc: Any = ctypes.CDLL(None, use_errno=True)
@@ -94,3 +96,15 @@ def hide() -> None:
 def show() -> None:
     """Undo `hide`: only such a process may write its own maps and see all of its own /proc."""
     _call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def use_large_pages() -> None:
+    """Put this process's memory into large pages where that can be done: a fork of it costs half as much then."""
+    for line in Path("/proc/self/maps").read_text(encoding="ascii", errors="replace").splitlines():
+        place, rights, *rest = line.split()
+        if rights != "rw-p" or rest[3:] not in ([], ["[heap]"]):
+            continue
+        begin, end = (int(each, 16) for each in place.split("-"))
+        for start in range(-(-begin // LARGE_PAGE) * LARGE_PAGE, end - LARGE_PAGE + 1, LARGE_PAGE):
+            # An older kernel does not know the advice, and some places are not fit for it.
+            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(LARGE_PAGE), MADV_COLLAPSE)

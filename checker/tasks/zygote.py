@@ -82,9 +82,11 @@ class Zygote:
 
 
 def _serve(link: socket.socket, modules: Iterable[str], walled: bool) -> None:
+    _import(modules)
+    gc.collect()
     if walled:
         kernel.hide()
-    _import(modules)
+        kernel.use_large_pages()
     while True:
         head, descriptors, _, _ = socket.recv_fds(link, 4, 1 + len(kernel.NAMESPACES))
         if not head:
