@@ -33,9 +33,12 @@ def main() -> None:
     """Serve until the channel is closed."""
     descriptor, walls, *modules = sys.argv[1:]
     link = socket.socket(fileno=int(descriptor))
-    walled = walls == "walls" and _can_wall()
+    confined = walls == "walls"
+    walled = confined and _can_wall()
+    if confined:
+        kernel.hide()
     link.set_inheritable(False)
-    zygote = Zygote(modules, walled=walled, private=link)
+    zygote = Zygote(modules, confined=confined, private=link)
     channel = Connection(os.dup(link.fileno()))
     channel.send_bytes(json.dumps({"walled": walled}).encode())
     while True:

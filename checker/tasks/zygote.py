@@ -25,8 +25,8 @@ LARGEST_ORDER = 1 << 20
 class Zygote:
     """The other side of it: started by a fork of this process, ended with the socket."""
 
-    def __init__(self, modules: Iterable[str], *, walled: bool, private: socket.socket) -> None:
-        self._modules, self._walled, self._private = tuple(modules), walled, private
+    def __init__(self, modules: Iterable[str], *, confined: bool, private: socket.socket) -> None:
+        self._modules, self._confined, self._private = tuple(modules), confined, private
         self._link = self._start()
 
     def _start(self) -> socket.socket:
@@ -36,7 +36,7 @@ class Zygote:
             ours.close()
             self._private.close()
             try:
-                _serve(theirs, self._modules, self._walled)
+                _serve(theirs, self._modules, self._confined)
             except Exception as error:
                 theirs.sendall(json.dumps({"broken": f"{type(error).__name__}: {error}"[:300]}).encode() + b"\n")
             os._exit(0)
@@ -81,10 +81,10 @@ class Zygote:
         return news
 
 
-def _serve(link: socket.socket, modules: Iterable[str], walled: bool) -> None:
+def _serve(link: socket.socket, modules: Iterable[str], confined: bool) -> None:
     _import(modules)
     gc.collect()
-    if walled:
+    if confined:
         kernel.hide()
         kernel.use_large_pages()
     while True:

@@ -47,6 +47,15 @@ def test_the_probe_finds_every_hole_of_a_plain_process_and_none_in_the_jail():
         assert words in plain
 
 
+def test_where_no_cell_can_have_namespaces_each_task_has_a_jail_of_its_own(monkeypatch):
+    def strict(environment):
+        program, *words = walls(environment)
+        return [program, "--disable-userns", *words]
+
+    monkeypatch.setattr("checker.bubblewrap.walls", strict)
+    assert break_out() == []
+
+
 def test_the_key_and_the_home_do_not_exist_in_there(attack, tmp_path):
     keys.grader_key()
     home, mine = tmp_path / "home", Path.home()
