@@ -56,7 +56,7 @@ def otter() -> Path:
     place = ROOT / "build" / "otter"
     if not (place / "bin" / "otter").exists():
         venv.create(place, with_pip=True)
-        subprocess.run([place / "bin" / "pip", "install", "-q", OTTER], check=True)
+        subprocess.run([place / "bin" / "pip", "install", "-q", OTTER], check=True, capture_output=True)
         (site,) = place.glob("lib/python3*/site-packages")
         ours = next(Path(each) for each in sys.path if each.endswith("site-packages"))
         (site / "ours.pth").write_text(f"{ours}\n")
@@ -83,7 +83,7 @@ def against_peers(day: str, scratch: Path) -> None:
     book = scratch / f"nbgrader-{day}"
     nbgrader_course(book, lab, ROOT, scratch / f"{day}-8" / "finished" / lab.name)
     nbgrader = seconds([sys.executable, "-m", "nbgrader", "autograde", "--force", lab.name], cwd=book)
-    report(f"day {day}, one of {LEARNERS[day]}, wall", ours, nbgrader, "nbgrader autograde", PEERS[day])
+    report(f"day {day}, one of {LEARNERS[day]}", ours, nbgrader, "nbgrader autograde", PEERS[day], "s")
     place = scratch / f"otter-{day}"
     (place / "tests").mkdir(parents=True)
     (place / "tests" / "q1.py").write_text(OTTER_TEST)
@@ -91,7 +91,7 @@ def against_peers(day: str, scratch: Path) -> None:
     seconds([str(otter()), "generate", "-t", "tests", "-o", "autograder.zip", *plain], cwd=place)
     submitted = shutil.make_archive(str(place / "submission"), "zip", book / "submitted" / "learner" / lab.name)
     theirs = seconds([str(otter()), "run", submitted, "-a", "autograder.zip", "--no-logo"], cwd=place)
-    report(f"day {day}, one of {LEARNERS[day]}, wall", ours, theirs, "otter run", PEERS[day])
+    report(f"day {day}, one of {LEARNERS[day]}", ours, theirs, "otter run", PEERS[day], "s")
 
 
 def honest(folder: Path, learners: int) -> Path:
@@ -104,7 +104,7 @@ def workers(scratch: Path) -> None:
     """Two workers against one."""
     folder = honest(scratch / "workers", 60)
     one, two = grade(folder, "--workers", "1"), grade(folder, "--workers", "2")
-    report("two workers, wall", two, one, "one worker", 1 / 1.7)
+    report("two workers", two, one, "one worker", 1 / 1.7, "s")
 
 
 def dask(scratch: Path) -> None:
@@ -116,14 +116,14 @@ def dask(scratch: Path) -> None:
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         grade(folder, "--dask", cluster.scheduler_address)
         ours = grade(folder, "--dask", cluster.scheduler_address)
-    report("Dask cluster, wall", ours, pool, "pool", 1 / 0.8)
+    report("Dask cluster", ours, pool, "pool", 1 / 0.8, "s")
 
 
 def unchanged(scratch: Path) -> None:
     """The same cohort a second time."""
     folder = honest(scratch / "unchanged", 200)
     first, again = grade(folder), grade(folder, "--only-changed", again=False)
-    report("unchanged cohort of 200, wall", again, first, "the first time", 1 / 100)
+    report("unchanged cohort of 200", again, first, "the first time", 1 / 100, "s")
 
 
 def memory(scratch: Path) -> None:

@@ -26,8 +26,8 @@ def median(work: Callable[[], float], times: int) -> float:
     return statistics.median(work() for _ in range(times))
 
 
-def report(name: str, ours: float, theirs: float, other: str, target: float) -> None:
+def report(name: str, ours: float, theirs: float, other: str, target: float, unit: str = "s CPU") -> None:
     """Print one ratio beside its target; `target` is the most that ours may cost as a multiple of theirs."""
     ratio = ours / theirs
     word = "reached" if ratio <= target else "MISSED"
-    print(f"{name}: {ours:.3f} s CPU; {other}: {theirs:.3f} s CPU; ratio {ratio:.3f}, at most {target:.3f}: {word}")
+    print(f"{name}: {ours:.3f} {unit}; {other}: {theirs:.3f} {unit}; ratio {ratio:.3f}, at most {target:.3f}: {word}")
