@@ -183,6 +183,8 @@ def _grade_cohort(folder: Path, *, only_changed: bool, workers: int | None, dask
     try:
         with Store(folder / RESULTS_FILE) as store, Live() as live:
             tally = cohort.grade(store, live.row, live.progress)
+            for copy in store.copies():
+                live.say(f"suspect: {copy.learner}, {copy.lab}: {copy}")
     except KeyboardInterrupt:
         click.echo("checker: stopped; what is listed above is kept, and the same command goes on from there", err=True)
         sys.exit(130)

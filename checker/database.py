@@ -38,6 +38,7 @@ CREATE TABLE fingerprint (
     learner TEXT NOT NULL,
     lab TEXT NOT NULL,
     received REAL NOT NULL,
+    fits INTEGER,
     PRIMARY KEY (kind, value, learner, lab)
 ) WITHOUT ROWID;
 """

@@ -100,10 +100,14 @@ class Past(Model):
 
 
 class Fingerprint(Model):
-    """A piece of state that two honest learners do not share, such as the id of a run."""
+    """A piece of state that two honest learners do not share, such as the id of a run.
+
+    `fits` tells whether it belongs to the learner's own world; None where that cannot be told.
+    """
 
     kind: str
     value: str
+    fits: bool | None = None
 
 
 class Row(Model):

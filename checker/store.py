@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from checker.database import explained, open_database, transaction
 from checker.errors import CheckerError, Unavailable, UsageError
 from checker.result import Fingerprint, Row
+from checker.text import plural
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -56,6 +57,24 @@ class Shared:
 
     fingerprint: Fingerprint
     holders: tuple[Holder, ...]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Pieces of state of one kind in the submission of `learner` that only fit in the world of `owner`."""
+
+    learner: str
+    lab: str
+    owner: str
+    kind: str
+    count: int
+    example: str
+    received: datetime
+
+    def __str__(self) -> str:
+        """As a sentence that completes the learner's name."""
+        what = plural(self.count, f"{self.kind} file" if self.kind == "data" else self.kind.removesuffix("s"))
+        return f"holds {what} ({self.example[:16]}) that is {self.owner}'s: it fits in no other world"
 
 
 @dataclass(frozen=True)
@@ -168,9 +187,9 @@ class Store:
             if not added.rowcount:
                 return False
             self._db.executemany(
-                """INSERT INTO fingerprint VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-                   SET received = min(received, excluded.received)""",
-                ((_text(each.kind), _text(each.value), learner, lab, received) for each in row.fingerprints),
+                """INSERT INTO fingerprint VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+                   SET received = min(received, excluded.received), fits = excluded.fits""",
+                ((_text(each.kind), _text(each.value), learner, lab, received, each.fits) for each in row.fingerprints),
             )
         return True
 
@@ -218,6 +237,15 @@ class Store:
         for kind, value in self._rows(both):
             holders = tuple(Holder(learner, lab, _time(at)) for learner, lab, at in self._rows(who, kind, value))
             yield Shared(Fingerprint(kind=kind, value=value), holders)
+
+    def copies(self) -> Iterator[Copy]:
+        """Yield what learners hold of others', in whose own worlds it fits and in theirs it does not."""
+        sql = """SELECT mine.learner, mine.lab, other.learner, mine.kind, count(*), min(mine.value), min(mine.received)
+                 FROM fingerprint AS mine JOIN fingerprint AS other USING (kind, value)
+                 WHERE mine.fits = 0 AND other.fits = 1 AND mine.learner != other.learner
+                 GROUP BY mine.learner, mine.lab, other.learner, mine.kind"""
+        for learner, lab, owner, kind, count, example, received in self._rows(sql):
+            yield Copy(learner, lab, owner, kind, count, example, _time(received))
 
     def labs(self) -> list[LabSeen]:
         """The labs that somebody handed in, by day."""

@@ -262,7 +262,7 @@ def _attempts(ledger: Ledger, entry: Entry) -> Iterator[dict[str, Any]]:
 
 
 def _doubts(ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """Yield each reason to doubt, by learner and day, and whether the submission is the one that counts."""
+    """Yield each reason to doubt, and whether the submission is the one that counts; then what is somebody else's."""
     for row, counts in ledger.store.doubtful():
         for doubt in row.result.doubts if row.result else ():
             yield {
@@ -275,6 +275,18 @@ def _doubts(ledger: Ledger) -> Iterator[dict[str, Any]]:
                 "received": row.received,
                 "counts": counts,
             }
+    days = {each.lab: each.day for each in ledger.labs}
+    for copy in ledger.store.copies():
+        yield {
+            "learner": copy.learner,
+            "day": days[copy.lab],
+            "level": "suspect",
+            "check": copy.kind,
+            "reason": str(copy),
+            "source": copy.lab,
+            "received": copy.received,
+            "counts": True,
+        }
 
 
 def _groups(found: Iterable[Shared]) -> tuple[list[Group], int]:

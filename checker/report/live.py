@@ -45,9 +45,13 @@ class Live:
 
     def row(self, row: Row) -> None:
         """Show one row."""
+        self.say(line(row), STYLES[row.status])
+
+    def say(self, text: str, style: str = "yellow") -> None:
+        """Show a line above the bar."""
         from rich.text import Text
 
-        self._console.print(Text(line(row), style=STYLES[row.status]), soft_wrap=True)
+        self._console.print(Text(clean(text, 1000), style=style), soft_wrap=True)
 
     def progress(self, tally: Tally) -> None:
         """Move the bar."""
@@ -63,7 +67,8 @@ def line(row: Row) -> str:
     if row.result is None:
         return f"{head} {row.status}: {clean(row.reason, 300)}"
     result = row.result
-    doubt = "" if result.integrity == "ok" else f"  {result.integrity}: {clean(result.doubts[0].reason, 160)}"
+    worst = next((doubt for doubt in result.doubts if doubt.level == result.integrity), None)
+    doubt = f"  {worst.level}: {clean(worst.reason, 160)}" if worst else ""
     undecided = "  some checks could not be decided" if result.outcome == "error" else ""
     return f"{head} {result.earned:g}/{result.possible:g} marks{undecided}{doubt}"
 

@@ -335,3 +335,22 @@ def test_time_zones_do_not_confuse_the_order(path):
     late = datetime.fromisoformat("2026-03-03T05:00:00+00:00")
     filled(path, [row(digest="late", received=late), row(digest="early", received=early)]).close()
     assert counting(path)[0][-1] == "late"
+
+
+def test_what_fits_in_one_world_only_is_the_owners(path):
+    """The owner is named and never accused; where nothing tells the world, nobody is."""
+
+    def holding(learner, *prints):
+        return row(learner, 3, check("a"), digest=learner, fingerprints=prints)
+
+    def prints(fits):
+        return [Fingerprint(kind=kind, value=kind, fits=fits) for kind in ("data", "run")]
+
+    workspace = Fingerprint(kind="workspace", value="w")
+    made = [holding("ada", *prints(True), workspace), holding("bob", *prints(False), workspace)]
+    made.append(holding("eve", *prints(None), workspace))
+    filled(path, made).close()
+    with Store(path, reading=True) as store:
+        found = [(each.learner, each.owner, each.kind, each.count) for each in store.copies()]
+        assert sorted(found) == [("bob", "ada", "data", 1), ("bob", "ada", "run", 1)]
+        assert {str(each).split(" (")[0] for each in store.copies()} == {"holds 1 data file", "holds 1 run"}
