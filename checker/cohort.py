@@ -15,6 +15,7 @@ from checker.course import COURSE_FILE, Course
 from checker.discovery import Submission, discover
 from checker.enrolment import ENROLMENTS, KEY
 from checker.errors import CheckerError, Unavailable
+from checker.executors import stop
 from checker.jail import can_confine
 from checker.keys import grader_key, kept_key
 from checker.marking import Job, mark, row_of
@@ -64,9 +65,7 @@ class Cohort:
         found = list(discover(self.folder, self.course))
         tally = Tally(total=len(found))
         progress(tally)
-        # Nobody else is at work here: what lies there is left from a run that was killed.
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(mode=0o700)
+        _make_anew(scratch)
 
         def keep(row: Row) -> None:
             if store.add(run, row, version):
@@ -128,7 +127,7 @@ class Cohort:
             if not each.problem:
                 yield job
             elif due(job):
-                keep(row_of(job, "refused", f"{each.problem}; next: {each.next_step}"))
+                keep(row_of(job, each.outcome, f"{each.problem}; next: {each.next_step}"))
 
     def _job(self, each: Submission, scratch: Path) -> Job:
         return Job(
@@ -172,7 +171,7 @@ class Cohort:
                 if dead:
                     dead += flying.values()
                     flying.clear()
-                    _stop(executor)
+                    stop(executor)
                     executor = self.make_executor()
                 for job in dead:
                     if tries[job.source] < LONE_TRIES:
@@ -180,7 +179,7 @@ class Cohort:
                     else:
                         yield row_of(job, "error", "the process that graded it died each time; grade it again later")
         finally:
-            _stop(executor)
+            stop(executor)
 
 
 def _submit(executor: Executor, jobs: Iterator[Job], flying: dict[Future[Row], Job], most: int) -> Iterator[Job]:
@@ -193,19 +192,25 @@ def _submit(executor: Executor, jobs: Iterator[Job], flying: dict[Future[Row], J
             return
 
 
-def _stop(executor: Executor) -> None:
-    executor.shutdown(wait=False, cancel_futures=True)
-    # A pool of processes waits at the exit for what is at work; nobody will take what that finds.
-    for process in list((getattr(executor, "_processes", None) or {}).values()):
-        with suppress(Exception):
-            process.terminate()
+def _make_anew(scratch: Path) -> None:
+    """Make the folder for what is thawed. Nobody else is at work: what lies there is left from a run that died."""
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+    except OSError as error:
+        raise Unavailable(
+            f"{scratch} cannot be made: {error.strerror}",
+            expected="a folder that you can write, on a disk with free space",
+            next_step="mend that and start again; what was graded before is kept",
+        ) from error
 
 
 def _digest(each: Submission) -> str:
     """Name the content: that of the archive, or of the complaint where there is none."""
     from checker.submission import digest
 
-    if not each.problem:
+    # Not a pipe: whoever opens one waits.
+    if not each.problem and each.path.is_file():
         with suppress(OSError, CheckerError):
             return digest(each.path)
     return hashlib.sha256(f"{each.source}\0{each.problem}".encode("utf-8", "surrogateescape")).hexdigest()

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from checker.course import Course, Lab
 from checker.enrolment import SUBMITTED
-from checker.errors import CheckerError, UsageError
+from checker.errors import CheckerError, Unavailable, UsageError
 from checker.evidence import UNENROLLED
 from checker.text import clean
 
@@ -24,6 +25,7 @@ class Submission:
     """One archive, or what should be one: then `problem` says what is wrong, and what to do is `next_step`.
 
     `source` is its path in the cohort's folder; `received` when it was handed in, as whoever took it wrote down.
+    A problem that is not the learner's has the `outcome` error.
     """
 
     learner: str
@@ -33,6 +35,7 @@ class Submission:
     received: datetime
     problem: str = ""
     next_step: str = ""
+    outcome: Literal["refused", "error"] = "refused"
 
 
 def discover(folder: Path, course: Course) -> Iterator[Submission]:
@@ -59,8 +62,20 @@ def discover(folder: Path, course: Course) -> Iterator[Submission]:
     yield from _flat(archives, folder)
     labs = {lab.name: lab for lab in course.ready}
     for student in students:
-        for place in sorted(each for each in student.iterdir() if not each.name.startswith(".")):
+        try:
+            places = sorted(each for each in student.iterdir() if not each.name.startswith("."))
+        except OSError as error:
+            yield _closed(student, folder, error)
+            continue
+        for place in places:
             yield _collected(student.name, place, folder, labs)
+
+
+def _closed(student: Path, folder: Path, error: OSError) -> Submission:
+    """A student's folder that nobody can look into."""
+    problem, next_step = f"the folder cannot be read: {error.strerror}", "mend its permissions, then grade again"
+    source = os.path.relpath(student, folder)
+    return Submission(student.name, "unknown", student, source, _changed(student), problem, next_step, "error")
 
 
 def _is_student(path: Path, is_cohort: bool) -> bool:
@@ -81,8 +96,13 @@ def _collected(student: str, place: Path, folder: Path, labs: dict[str, Lab]) ->
         near = ", ".join(list(labs)[:3])
         return said(place, f"there is no lab `{clean(place.name, 80)}`", f"name the assignment as the lab: {near} ...")
     found = sorted(place.rglob("*.zip")) if place.is_dir() and not place.is_symlink() else []
-    if len(found) == 1 and not found[0].is_symlink():
-        return said(found[0])
+    if len(found) == 1:
+        linked = found[0].is_symlink()
+        return said(
+            found[0],
+            "the archive is a link to somewhere else" if linked else "",
+            "hand in the file itself" if linked else "",
+        )
     number = labs[place.name].day
     if not found:
         return said(place, "there is no archive in it", f"run `checker submit {number}` and hand in the file it writes")
@@ -120,7 +140,9 @@ def _flat(archives: list[Path], folder: Path) -> Iterator[Submission]:
         except CheckerError as error:
             learner = clean(path.name.split(".")[0], 80)
             source = os.path.relpath(path, folder)
-            yield Submission(learner, "unknown", path, source, _changed(path), error.found, error.next_step)
+            ours = isinstance(error, Unavailable)
+            outcome: Literal["refused", "error"] = "error" if ours else "refused"
+            yield Submission(learner, "unknown", path, source, _changed(path), error.found, error.next_step, outcome)
     for (learner, lab), paths in sorted(claimed.items()):
         names = ", ".join(clean(path.name, 60) for path in paths[:3])
         problem = f"{len(paths)} archives say that they are {learner}'s: {names}" if len(paths) > 1 else ""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from checker import platform
-from checker.errors import CheckerError, UsageError
+from checker.errors import CheckerError, Unavailable, UsageError
 from checker.evidence.base import Record
 from checker.keys import kept_key, world_seed
 from checker.text import clean
@@ -21,7 +21,7 @@ KEY = "cohort.key"
 ENROLMENTS = "enrolments"
 SUBMITTED = "submitted"
 LARGEST = 64 << 10
-LEARNER = re.compile(r"[\w@.+-]([\w@.+ -]{0,98}[\w@.+-])?")
+LEARNER = re.compile(r"[\w@+-]([\w@.+ -]{0,98}[\w@.+-])?")
 """Names that are safe as the names of folders, in addresses and in tables."""
 
 
@@ -30,12 +30,22 @@ class Enrolment(Record):
 
     version: int = 1
     cohort: Annotated[str, Field(max_length=200)]
-    learner: Annotated[str, Field(pattern=LEARNER.pattern, max_length=100)]
+    learner: Annotated[str, Field(pattern=f"^({LEARNER.pattern})$", max_length=100)]
     seed: Annotated[int, Field(ge=0, lt=1 << 48)]
 
 
 def cohort_folder(folder: Path) -> Path:
-    """Return the folder that holds key, settings and results: `folder`, or the one around nbgrader's `submitted`."""
+    """Return the folder that holds key, settings and results: `folder`, or the one around nbgrader's `submitted`.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            f"{clean(folder, 200)} is no folder",
+            expected="the folder of a cohort, with the submissions in it",
+            next_step="name it, or make one with `checker cohort init FOLDER LEARNERS`",
+        )
     around = folder.absolute().parent
     return around if folder.absolute().name == SUBMITTED and (around / KEY).exists() else folder.absolute()
 
@@ -53,19 +63,18 @@ def enrol_all(folder: Path, cohort: str, learners: Iterable[str]) -> list[Path]:
         UsageError: a name that could be no folder of nbgrader's.
         Unavailable: the folder cannot be written.
     """
-    key, target, made = kept_key(folder / KEY), folder / ENROLMENTS, []
-    for learner in learners:
-        if not LEARNER.fullmatch(learner) or learner.startswith("."):
+    names, target, made = list(learners), folder / ENROLMENTS, []
+    for learner in names:
+        if not LEARNER.fullmatch(learner):
             raise UsageError(
                 f"the learner's name {clean(learner, 80)!r} cannot be used",
-                expected="letters, digits and @ . _ + -, at most 100 of them, such as a login or an address",
+                expected="letters, digits and @ . _ + -, at most 100 and no dot first, as in a login or an address",
                 next_step="use the names that the learners' folders in `submitted` shall have",
             )
-        target.mkdir(parents=True, exist_ok=True)
-        path = target / f"{learner}.json"
+    key = kept_key(folder / KEY)
+    for learner in names:
         enrolment = Enrolment(cohort=cohort, learner=learner, seed=world_seed(key, learner))
-        path.write_text(enrolment.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        made.append(path)
+        made.append(_write(target / f"{learner}.json", enrolment))
     return made
 
 
@@ -74,19 +83,34 @@ def enrol(path: Path) -> Enrolment:
 
     Raises:
         CheckerError: it is no enrolment.
+        Unavailable: it cannot be kept.
     """
     enrolment = _read(path)
-    target = _own()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(f".{os.getpid()}")
-    shutil.copyfile(path, draft)
-    draft.replace(target)
+    _write(_own(), enrolment)
     return enrolment
 
 
 def enrolled() -> Enrolment | None:
     """Return this machine's enrolment, if there is one; raises as `enrol`."""
     return _read(_own()) if _own().exists() else None
+
+
+def _write(target: Path, enrolment: Enrolment) -> Path:
+    """Write it whole or not at all; return `target`."""
+    draft = target.with_name(f".{target.stem[:50]}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(enrolment.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draft.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise Unavailable(
+            f"{clean(target, 300)} cannot be written: {error.strerror}",
+            expected="a folder that you can write, with free space",
+            next_step="mend that, then run the same command again",
+        ) from error
+    return target
 
 
 def _own() -> Path:
