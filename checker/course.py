@@ -57,6 +57,9 @@ class MlflowSource(Model):
     """What is read from MLflow."""
 
     experiments: tuple[str, ...] = ()
+    registered: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.-]+$")], ...] = Field(
+        default=(), description="registered models: their versions, and the models and runs behind these"
+    )
 
 
 class Sources(Model):
@@ -98,13 +101,44 @@ class NotebookProof(Model):
 
 
 class ModelProof(Model):
-    """The models of an experiment's runs, asked for predictions on tables of the world."""
+    """The models of an experiment's runs, or of a registered model's versions, asked to predict on tables."""
 
-    experiment: str
+    experiment: str = ""
+    registered: str = ""
     tables: dict[str, Recipe]
+    named: dict[str, Recipe] = Field(default={}, description="tables that runs may name; no model is asked about them")
     target: str = "is_fraud"
     at_most: int = Field(default=8, ge=1, description="so many of the newest models are scored")
     seconds: int = Field(default=120, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelProof:
+        if bool(self.experiment) == bool(self.registered):
+            raise ValueError("models are scored of an `experiment` or of a `registered` model: name one of them")
+        return self
+
+
+class CommandCase(Model):
+    """One execution of a command: with tables of the world, further words, and what the grader plants."""
+
+    data: dict[RelativePath, Recipe] = Field(default={}, description="path -> a table that lies there")
+    arguments: tuple[str, ...] = Field(default=(), description="words after those of the command")
+    plant: str = Field(default="", description="the name of a plant in checker/planted, module of the lab's name")
+
+
+class CommandProof(Model):
+    """A learner's own command, run again case by case, each in a new folder with a copy of their files.
+
+    The first case goes first; when it does not end with status 0, the others are not tried. They come in no order
+    that can be told.
+    """
+
+    name: str
+    command: tuple[str, ...] = Field(min_length=1, description="`python -m MODULE ...` is run without a new process")
+    files: tuple[RelativePath, ...] = Field(min_length=1, description="globs: what of the workspace the command needs")
+    outputs: tuple[RelativePath, ...] = Field(default=(), description="short texts that the command writes")
+    seconds: int = Field(default=60, ge=1)
+    cases: dict[str, CommandCase] = Field(min_length=1)
 
 
 class Proofs(Model):
@@ -112,6 +146,12 @@ class Proofs(Model):
 
     notebooks: tuple[NotebookProof, ...] = ()
     models: tuple[ModelProof, ...] = ()
+    commands: tuple[CommandProof, ...] = ()
+
+    @property
+    def need_jail(self) -> bool:
+        """Whether anything of a learner's is run for them."""
+        return bool(self.notebooks or self.models or self.commands)
 
 
 class Module(Model):

@@ -39,6 +39,7 @@ def diagnose() -> Iterator[Finding]:
         "use Python 3.11, 3.12 or 3.13, then `make setup`",
     )
     yield _program("git", "problem", "the labs from day 2 on use it")
+    yield _program("make", "problem", "day 2 uses it")
     yield _jail()
     yield from _course()
     yield from _home()

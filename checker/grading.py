@@ -27,7 +27,7 @@ def grade(lab: Lab, workspace: Workspace) -> LabResult:
             graded=datetime.now(UTC),
             skipped=f"it needs the profile {' or '.join(lab.profiles)}, and {profile} is running",
         )
-    needs_jail = bool(lab.proofs.notebooks or lab.proofs.models)
+    needs_jail = lab.proofs.need_jail
     # On one's own machine a plain child process will do, but where there are walls, a model behind them cannot
     # even read the key of the held-out rows.
     with Jail(confined=needs_jail and can_confine()) as jail:

@@ -117,10 +117,16 @@ class Jail:
         except BaseException:
             self.close()
             raise
-        if content is None or not self._reusable:
+        if not content or not self._reusable:
             self.close()
         if content is None:
             return Answer(problem=f"it did not end within {limits.seconds:g} seconds")
+        if not content and self._reusable:
+            raise Unavailable(
+                "the jail ended by itself, where nothing that a learner wrote can end it",
+                expected="a machine with enough memory",
+                next_step="look at the log of the machine, then grade again",
+            )
         return _read(content)
 
     def _start(self) -> None:

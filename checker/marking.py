@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import queue
+import resource
 import tempfile
 import threading
 import time
@@ -25,7 +26,9 @@ from checker.text import clean
 
 _own = threading.local()
 """What a thread keeps from one submission to the next: whom it gives orders, or its warm jail."""
-_process = {"is ours": False}
+_process = {"is ours": False, "is spent": False}
+"""Whether this process is there for grading alone, and whether a submission that took too long is still at work."""
+MEMORY = 8 << 30
 WARM = ("mlflow.pyfunc.model", "mlflow.sklearn", "checker.tasks.rehearsal")
 
 
@@ -55,6 +58,9 @@ def mark(job: Job) -> Row:
     """Thaw, collect, prove and check one submission."""
     started = time.perf_counter()
     if _process["is ours"]:
+        if _process["is spent"]:
+            # Its place is taken by a new process, and this submission is handed to that.
+            os._exit(1)
         # What a process that is killed leaves behind lies where the next run clears up.
         tempfile.tempdir = str(job.scratch)
     try:
@@ -170,6 +176,7 @@ def _in_time(work: Callable[[], Row], seconds: float) -> Row:
         # That thread ends when what it is at does; the next submission gets another, with another jail.
         orders.put(None)
         _own.orders = None
+        _process["is spent"] = _process["is ours"]
         raise Unavailable(
             f"it was not graded within {seconds:g} seconds", expected="an answer in time", next_step="grade it again"
         ) from None
@@ -203,4 +210,6 @@ def stay_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    # What a hostile file makes of memory ends as one row's error, and not as the machine's.
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     _process["is ours"] = True

@@ -104,7 +104,8 @@ def gather(lab: Lab, workspace: Workspace, evidence: Evidence, scratch: Path) ->
     """
     parcel, root = Parcel(), workspace.path
     notebooks = (*lab.evidence.notebooks, *(proof.notebook for proof in lab.proofs.notebooks))
-    for group, patterns in (("notebooks", notebooks), ("declared files", lab.evidence.files)):
+    declared = (*lab.evidence.files, *(path for proof in lab.proofs.commands for path in proof.files))
+    for group, patterns in (("notebooks", notebooks), ("declared files", declared)):
         _plain(parcel, group, root, matching(root, patterns))
     if lab.evidence.dvc and evidence.dvc is not None and evidence.dvc.present:
         _dvc(parcel, root, evidence, evidence.dvc)
@@ -258,14 +259,13 @@ def _without_password(url: str) -> str:
 def _models(parcel: Parcel, lab: Lab, evidence: Evidence, scratch: Path) -> None:
     """Take the files of the models along that the grader will score."""
     from checker.collect.mlflow import MlflowServer, fetch_model
-    from checker.prove.models import _candidates as candidates
+    from checker.prove.models import candidates
 
     if evidence.mlflow is None or not lab.proofs.models:
         return
-    experiments = {each.name: each for each in evidence.mlflow.experiments}
     with MlflowServer(evidence.mlflow.address) as server:
         for proof in lab.proofs.models:
-            for model in candidates(proof, experiments[proof.experiment]):
+            for model in candidates(proof, evidence.mlflow):
                 name = model.model_id
                 if not MODEL_ID.fullmatch(name) or name in parcel.models:
                     continue

@@ -10,19 +10,19 @@ from checker.course import Fixture, Lab, Recipe
 from checker.keys import derive
 
 if TYPE_CHECKING:
-    from checker.world import Table
+    from checker.world import Table, World
 
 
 def make_table(recipe: Recipe, seed: int, key: bytes = b"") -> Table:
     """Return the table that `recipe` describes; a held-out one needs the grader's `key`."""
-    from checker.world import Table, World
+    from checker.world import Table
 
     if recipe.holdout:
-        world, secret = World(seed), derive(key, "holdout", str(seed))
+        world, secret = _world(seed), derive(key, "holdout", str(seed))
         if recipe.table == "features":
             return world.holdout_features(recipe.months, secret, recipe.rows)
         return Table.concat([world.holdout(month, secret, recipe.rows) for month in recipe.months])
-    world = World(seed) if recipe.rows is None else World(seed, rows=recipe.rows)
+    world = _world(seed) if recipe.rows is None else _world(seed, recipe.rows)
     if recipe.table == "features":
         return world.features(recipe.months)
     one = {
@@ -31,6 +31,13 @@ def make_table(recipe: Recipe, seed: int, key: bytes = b"") -> Table:
         "labelled": world.labelled,
     }[recipe.table]
     return Table.concat([one(month) for month in recipe.months])
+
+
+@lru_cache(maxsize=2)  # the months that it made are kept in it
+def _world(seed: int, rows: int | None = None) -> World:
+    from checker.world import World
+
+    return World(seed) if rows is None else World(seed, rows=rows)
 
 
 def make_fixtures(lab: Lab, seed: int) -> dict[str, bytes]:

@@ -247,8 +247,10 @@ def _records(opened: Archive, manifest: Manifest, lab: Lab) -> Mlflow | None:
     except (ValidationError, OverflowError) as error:
         raise Refused("MLflow's records are not what `checker submit` writes") from error
     models = [model.model_id for experiment in records.experiments for model in experiment.models]
-    if tuple(each.name for each in records.experiments) != source.experiments:
-        raise Refused("MLflow's records are about other experiments than the lab's")
+    models += [each.model.model_id for known in records.registered for each in known.versions if each.model]
+    told = tuple(each.name for each in records.experiments), tuple(each.name for each in records.registered)
+    if told != (source.experiments, source.registered):
+        raise Refused("MLflow's records are about other experiments or registered models than the lab's")
     if not all(map(MODEL_ID.fullmatch, models)) or not manifest.models.keys() <= set(models):
         raise Refused("MLflow's records and the manifest name different models")
     # Nobody shall ask an address that came with a submission.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that the operating system provides what Python's packages cannot: git, and on Linux
+# Makes sure that the operating system provides what Python's packages cannot: git, make, and on Linux
 # bubblewrap (bwrap), the jail of the checker. `--browser` asks for Chromium too, for the browser tests.
 # Installs only where it may: as root, with passwordless sudo, or with Homebrew.
 # Exit status: 0 all there (or nothing but bubblewrap missing), 2 wrong usage, 3 the person must install it.
@@ -22,6 +22,7 @@ have_browser() {
 missing() {
     list=""
     have git || list="$list git"
+    have make || list="$list make"
     if [ "$(uname -s)" = Linux ]; then have bwrap || list="$list bubblewrap"; fi
     if [ $browser = yes ]; then have_browser || list="$list chromium"; fi
     echo "${list# }"

@@ -26,6 +26,8 @@ MOST_SOURCES = 500
 MOST_WALKED = 500_000
 MOST_VERSIONS = 200
 MOST_ENTRIES = 200_000
+LONGEST_HISTORY = 1 << 20
+"""So many characters of `.dvc` files are read from the commits."""
 MOST_OBJECTS = 20_000
 LONGEST_PATH = 1_000
 SUMS_OF_OTHERS = {"etag", "checksum"}
@@ -250,6 +252,7 @@ class _Store:
         self._found: dict[str, Object | str] = {}
         self._straight: dict[Path, bool] = {}
         self._listings: dict[str, tuple[Entry, ...] | None] = {}
+        self._entries = 0
 
     def _path(self, md5: str) -> Path:
         return self.folder / "files" / "md5" / md5[:2] / md5[2:]
@@ -290,14 +293,15 @@ class _Store:
         return self._listings[md5]
 
     def _listed(self, md5: str) -> tuple[Entry, ...] | None:
-        if isinstance(self.object(md5), str):
+        if isinstance(self.object(md5), str) or self._entries > MOST_ENTRIES:
             return None
         try:
             with self._open(md5) as file:
                 listed = json.loads(file.read(LARGEST_DIR_OBJECT))
         except (OSError, Unreadable, ValueError, RecursionError):
             return None
-        if not isinstance(listed, list) or len(listed) > MOST_ENTRIES:
+        self._entries += len(sequence(listed))
+        if not isinstance(listed, list) or self._entries > MOST_ENTRIES:
             return None
         entries = []
         for each in map(mapping, listed):
@@ -378,11 +382,14 @@ class _Stores:
 
 def _versions(git: Git, stores: _Stores) -> Iterator[Version]:
     """Yield each output as the commits made it, newest first."""
-    count = 0
+    count, left = 0, LONGEST_HISTORY
     for commit in git.commits:
         for blob in commit.changed:
             if blob.text is None or not (blob.path.endswith(".dvc") or PurePosixPath(blob.path).name == "dvc.lock"):
                 continue
+            left -= len(blob.text)
+            if left < 0:
+                return
             try:
                 outputs = list(_parsed(blob.path, mapping(parse_yaml(blob.text)), []))
             except ForeignText:

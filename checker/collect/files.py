@@ -14,6 +14,7 @@ from checker.evidence.notebook import Cell, Notebook, Notebooks
 
 LARGEST_NOTEBOOK = 20 << 20
 LONGEST_SOURCE = 200_000
+MOST_CELLS = 2_000
 
 
 def collect_files(root: Path, patterns: tuple[str, ...]) -> Files:
@@ -58,6 +59,8 @@ def _notebook(root: Path, path: str) -> Notebook:
     cells = [each for each in sequence(mapping(data).get("cells")) if isinstance(each, dict)]
     if not isinstance(data, dict) or "cells" not in data:
         return Notebook(path=path, problem="is no notebook: it has no cells")
+    if len(cells) > MOST_CELLS:
+        return Notebook(path=path, problem=f"has {len(cells)} cells, more than the {MOST_CELLS} that are read")
     return Notebook(path=path, cells=tuple(map(_cell, cells)), sha256=hashlib.sha256(content).hexdigest())
 
 

@@ -11,6 +11,7 @@ import os
 import posixpath
 import re
 import stat
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -36,6 +37,10 @@ MOST_FILES = 200_000
 LARGEST_TEXT = 64 << 10
 LARGEST_REFERENCES = 16 << 20
 LARGEST_HASHED = 256 << 20
+MOST_HASHED = 2 << 30
+"""So many bytes of all objects together; a tree that is met again counts again, for trees can nest endlessly."""
+LOOK = 32 << 10
+"""What looking at an object costs beside its bytes."""
 MOST_PATTERNS = 1_000
 LONGEST_PATTERN = 1_000
 MOST_STEPS = 1_000_000_000
@@ -107,12 +112,20 @@ class _Objects:
         from dulwich.object_store import DiskObjectStore
 
         self.store = DiskObjectStore(str(folder / "objects"), loose_object_size_limit=LARGEST_HASHED)
+        self._left = MOST_HASHED
         self._seen: set[bytes] = set()
         self._blobs: dict[bytes, tuple[int, str | None]] = {}
+
+    def refuse_large(self) -> None:
+        """Raise where a pack holds an object that nobody wants in memory; dulwich unpacks whatever it is asked for."""
+        for pack in self.store.packs:
+            if any(size > LARGEST_HASHED for size in _sizes(pack)):
+                raise Broken(f"a pack holds an object of more than {LARGEST_HASHED >> 20} MiB")
 
     def __getitem__(self, sha: Any) -> Any:
         """Return a commit, tree or blob: what the walks of dulwich ask for."""
         found = self.store[sha]
+        self._spend(found.raw_length())
         if found.id not in self._seen:
             _verify(sha, found.type_name, found.as_raw_string())
             self._seen.add(found.id)
@@ -124,12 +137,44 @@ class _Objects:
             kind, content = self.store.get_raw(sha)
             if kind != 3:
                 raise Broken(f"object {clean(sha.decode('ascii', 'replace'))} is no file")
+            self._spend(len(content))
             _verify(sha, b"blob", content)
             text = content.decode("utf-8", "replace") if len(content) <= LARGEST_TEXT else None
             self._blobs[sha] = len(content), text
         size, text = self._blobs[sha]
         keep = path.endswith(TEXT_SUFFIXES)
         return Blob(path=path, sha=sha.decode(), size=size, text=text if keep else None)
+
+    def _spend(self, size: int) -> None:
+        self._left -= size + LOOK
+        if self._left < 0:
+            raise Broken("its history leads to far too many objects")
+
+
+def _sizes(pack: Any) -> Iterator[int]:
+    """Yield how large the objects of a pack say that they are, without unpacking them; see gitformat-pack(5)."""
+    file = pack.data._file
+    for _, offset, _ in pack.index.iterentries():
+        file.seek(offset)
+        head = file.read(512)
+        size, place = _number(head, 0, first=4)
+        kind = head[0] >> 4 & 7
+        if kind in (6, 7):  # a delta, whose own beginning tells the sizes before and after
+            place = place + 20 if kind == 7 else next(at for at in range(place, 512) if head[at] < 128) + 1
+            told = zlib.decompressobj().decompress(head[place:], 20)
+            before, place = _number(told, 0)
+            size = max(size, before, _number(told, place)[0])
+        yield size
+
+
+def _number(content: bytes, place: int, first: int = 7) -> tuple[int, int]:
+    """Return a number of seven bits a byte, the lowest first, and where it ends; of its first byte fewer count."""
+    value, shift = content[place] & (1 << first) - 1, first
+    while content[place] & 128:
+        place += 1
+        value |= (content[place] & 127) << shift
+        shift += 7
+    return value, place + 1
 
 
 def _verify(sha: bytes, kind: bytes, content: bytes) -> None:
@@ -151,6 +196,7 @@ def _read(root: Path) -> Git:
         return Git(present=True, branch=branch or None)
     objects = _Objects(folder)
     try:
+        objects.refuse_large()
         walked = list(_walk(objects, [head]))
         own = {commit.id for commit in walked}
         others = [commit for commit in _walk(objects, _tips(objects, refs)) if commit.id not in own]

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, get_args
@@ -23,15 +24,24 @@ import httpx
 
 from checker.course import MlflowSource
 from checker.errors import Unavailable
-from checker.evidence.foreign import ForeignText, mapping, parse_yaml, sequence
-from checker.evidence.mlflow import ArtifactFile, Dataset, Experiment, LoggedModel, Mlflow, Run, RunStatus
+from checker.evidence.foreign import ForeignText, mapping, parse_json, parse_yaml, sequence
+from checker.evidence.mlflow import (
+    MOST_MODELS,
+    MOST_RUNS,
+    ArtifactFile,
+    Dataset,
+    Experiment,
+    LoggedModel,
+    Mlflow,
+    Run,
+    RunStatus,
+)
 from checker.text import clean
 
 LARGEST_ANSWER = 32 << 20
 LARGEST_MODEL = 256 << 20
 LARGEST_MLMODEL = 1 << 20
-MOST_RUNS = 500
-MOST_MODELS = 100
+MOST_COLUMNS = 200
 MOST_FILES = 500
 MOST_FOLDERS = 100
 MOST_ITEMS = 2000
@@ -156,14 +166,17 @@ class MlflowServer:
 
 
 def collect_mlflow(address: str, source: MlflowSource) -> Mlflow:
-    """Read the declared experiments with their runs and logged models.
+    """Read the declared experiments with their runs and logged models, and the declared registered models.
 
     Raises:
         Unavailable: MLflow is down, slow, or something else answers in its place.
     """
+    from checker.collect.registry import Registry
+
     with MlflowServer(address) as server:
         experiments = tuple(_experiment(server, name) for name in source.experiments)
-    return Mlflow(address=server.address, experiments=experiments)
+        registered = tuple(Registry(server).read(name) for name in source.registered)
+    return Mlflow(address=server.address, experiments=experiments, registered=registered)
 
 
 def _experiment(server: MlflowServer, name: str) -> Experiment:
@@ -171,62 +184,66 @@ def _experiment(server: MlflowServer, name: str) -> Experiment:
     data = mapping(mapping(answer).get("experiment"))
     if data.get("lifecycle_stage") != "active":
         return Experiment(name=name)
-    identity = _text(data.get("experiment_id"), 100)
+    identity = text_of(data.get("experiment_id"), 100)
     newest = ["attributes.start_time DESC"]
-    runs = _pages(server, "runs/search", {"experiment_ids": [identity], "order_by": newest}, "runs", MOST_RUNS)
-    models = _pages(server, "logged-models/search", {"experiment_ids": [identity]}, "models", MOST_MODELS)
+    search: dict[str, Any] = {"experiment_ids": [identity]}
+    runs = pages(partial(server.call, "runs/search"), search | {"order_by": newest}, "runs", MOST_RUNS)
+    models = pages(partial(server.call, "logged-models/search"), search, "models", MOST_MODELS)
     return Experiment(
         name=name,
         experiment_id=identity,
         present=True,
-        created=_time(data.get("creation_time")),
-        runs=tuple(map(_run, runs)),
-        models=tuple(_model(server, each) for each in models),
+        created=time_of(data.get("creation_time")),
+        runs=tuple(map(read_run, runs)),
+        models=tuple(read_model(server, each) for each in models),
     )
 
 
-def _pages(server: MlflowServer, path: str, search: dict[str, Any], name: str, most: int) -> Iterator[dict[str, Any]]:
-    """Yield the first `most` items of a paged answer."""
+def pages(
+    ask: Callable[[dict[str, Any]], Any], search: dict[str, Any], name: str, most: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the first `most` items of a paged answer; `ask` gets `search` and which page is wanted."""
     token, count = "", 0
     while count < most:
-        body = search | {"max_results": PAGE} | ({"page_token": token} if token else {})
-        answer = mapping(server.call(path, body))
+        wanted = search | {"max_results": PAGE} | ({"page_token": token} if token else {})
+        answer = mapping(ask(wanted))
         items = sequence(answer.get(name))[: most - count]
         yield from map(mapping, items)
         count += len(items)
-        token = _text(answer.get("next_page_token"), 5000)
+        token = text_of(answer.get("next_page_token"), 5000)
         if not token or not items:
             return
 
 
-def _run(data: dict[str, Any]) -> Run:
+def read_run(data: dict[str, Any]) -> Run:
+    """Return a run as the server tells it."""
     info, content = mapping(data.get("info")), mapping(data.get("data"))
     status: RunStatus = next((each for each in get_args(RunStatus) if each == info.get("status")), "UNKNOWN")
     outputs = sequence(mapping(data.get("outputs")).get("model_outputs"))[:MOST_MODELS]
     inputs = sequence(mapping(data.get("inputs")).get("dataset_inputs"))[:MOST_MODELS]
     return Run(
-        run_id=_text(info.get("run_id"), 100),
-        name=_text(info.get("run_name"), 500),
+        run_id=text_of(info.get("run_id"), 100),
+        name=text_of(info.get("run_name"), 500),
         status=status,
-        started=_time(info.get("start_time")),
-        ended=_time(info.get("end_time")),
-        params={key: _text(value, 6000) for key, value in _pairs(content.get("params"))},
-        metrics={
-            key: number for key, value in _pairs(content.get("metrics")) if (number := _number(value)) is not None
-        },
-        tags={key: _text(value, 5000) for key, value in _pairs(content.get("tags"))},
+        started=time_of(info.get("start_time")),
+        ended=time_of(info.get("end_time")),
+        params={key: text_of(value, 6000) for key, value in pairs(content.get("params"))},
+        metrics={key: number for key, value in pairs(content.get("metrics")) if (number := _number(value)) is not None},
+        tags={key: text_of(value, 5000) for key, value in pairs(content.get("tags"))},
         datasets=tuple(map(_dataset, map(mapping, inputs))),
-        model_ids=tuple(_text(mapping(each).get("model_id"), 100) for each in outputs),
+        model_ids=tuple(text_of(mapping(each).get("model_id"), 100) for each in outputs),
+        deleted=info.get("lifecycle_stage") == "deleted",
     )
 
 
-def _pairs(items: Any) -> Iterator[tuple[str, Any]]:
+def pairs(items: Any) -> Iterator[tuple[str, Any]]:
+    """Yield keys and values of a list of params, metrics or tags."""
     for item in map(mapping, sequence(items)[:MOST_ITEMS]):
         if isinstance(item.get("key"), str):
-            yield _text(item["key"], 250), item.get("value")
+            yield text_of(item["key"], 250), item.get("value")
 
 
-def _text(value: Any, longest: int) -> str:
+def text_of(value: Any, longest: int) -> str:
     """Return a text or a whole number as text that can be stored; empty for anything else."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
         return str(value)
@@ -244,7 +261,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _time(value: Any) -> datetime | None:
+def time_of(value: Any) -> datetime | None:
     """Return a time that MLflow gives in milliseconds; None where it is none."""
     number = _number(value)
     if number is None or not math.isfinite(number) or not 0 < number < 1e14:
@@ -254,28 +271,29 @@ def _time(value: Any) -> datetime | None:
 
 def _dataset(data: dict[str, Any]) -> Dataset:
     dataset = mapping(data.get("dataset"))
-    tags = dict(_pairs(data.get("tags")))
+    tags = dict(pairs(data.get("tags")))
     return Dataset(
-        name=_text(dataset.get("name"), 500),
-        digest=_text(dataset.get("digest"), 100),
-        source_type=_text(dataset.get("source_type"), 100),
-        source=_text(dataset.get("source"), 5000),
-        profile=_text(dataset.get("profile"), 5000),
-        context=_text(tags.get("mlflow.data.context"), 100),
+        name=text_of(dataset.get("name"), 500),
+        digest=text_of(dataset.get("digest"), 100),
+        source_type=text_of(dataset.get("source_type"), 100),
+        source=text_of(dataset.get("source"), 5000),
+        profile=text_of(dataset.get("profile"), 5000),
+        context=text_of(tags.get("mlflow.data.context"), 100),
     )
 
 
-def _model(server: MlflowServer, data: dict[str, Any]) -> LoggedModel:
+def read_model(server: MlflowServer, data: dict[str, Any]) -> LoggedModel:
+    """Return a logged model as the server tells it, with what its files and its MLmodel say."""
     info = mapping(data.get("info"))
-    stored = re.fullmatch(r"mlflow-artifacts:(?://[^/]*)?/+(.+)", _text(info.get("artifact_uri"), 2000), re.DOTALL)
+    stored = re.fullmatch(r"mlflow-artifacts:(?://[^/]*)?/+(.+)", text_of(info.get("artifact_uri"), 2000), re.DOTALL)
     path = stored[1].rstrip("/") if stored and ".." not in stored[1].split("/") else ""
     model = LoggedModel(
-        model_id=_text(info.get("model_id"), 100),
-        name=_text(info.get("name"), 500),
-        status=_text(info.get("status"), 50),
-        source_run_id=_text(info.get("source_run_id"), 100),
+        model_id=text_of(info.get("model_id"), 100),
+        name=text_of(info.get("name"), 500),
+        status=text_of(info.get("status"), 50),
+        source_run_id=text_of(info.get("source_run_id"), 100),
         artifact_path=path,
-        created=_time(info.get("creation_timestamp_ms")),
+        created=time_of(info.get("creation_timestamp_ms")),
     )
     if model.status != "LOGGED_MODEL_READY" or not model.model_id:
         return model
@@ -289,13 +307,26 @@ def _model(server: MlflowServer, data: dict[str, Any]) -> LoggedModel:
         described = mapping(parse_yaml(content.decode("utf-8")))
     except (ForeignText, UnicodeDecodeError) as error:
         return model.model_copy(update={"files": files, "problem": f"its `MLmodel` is {clean(error, 100)}"})
+    signature = mapping(described.get("signature"))
     return model.model_copy(
         update={
             "files": files,
-            "flavors": tuple(sorted(_text(each, 100) for each in mapping(described.get("flavors"))))[:50],
-            "has_signature": bool(_text(mapping(described.get("signature")).get("inputs"), 1)),
+            "flavors": tuple(sorted(text_of(each, 100) for each in mapping(described.get("flavors"))))[:50],
+            "has_signature": bool(text_of(signature.get("inputs"), 1)),
+            "inputs": _named_columns(signature.get("inputs")),
+            "has_outputs": bool(text_of(signature.get("outputs"), 1)),
+            "example_path": text_of(mapping(described.get("saved_input_example_info")).get("artifact_path"), 200),
         }
     )
+
+
+def _named_columns(inputs: Any) -> tuple[str, ...]:
+    """Return the names in a signature's inputs, a JSON text; empty where it is about arrays, or is none."""
+    try:
+        columns = sequence(parse_json(inputs, LARGEST_MLMODEL) if isinstance(inputs, str) else None)
+    except ForeignText:
+        return ()
+    return tuple(name for each in columns[:MOST_COLUMNS] if (name := text_of(mapping(each).get("name"), 250)))
 
 
 def _listing(server: MlflowServer, model_id: str) -> Iterator[ArtifactFile]:
@@ -306,7 +337,7 @@ def _listing(server: MlflowServer, model_id: str) -> Iterator[ArtifactFile]:
         query: dict[str, Any] = {"artifact_directory_path": folder} if folder else {}
         answer = server.call(f"logged-models/{quote(model_id, safe='')}/artifacts/directories", **query)
         for item in map(mapping, sequence(mapping(answer).get("files"))):
-            path, size = _text(item.get("path"), 1000), _number(item.get("file_size"))
+            path, size = text_of(item.get("path"), 1000), _number(item.get("file_size"))
             if item.get("is_dir"):
                 if path not in looked and len(looked) < MOST_FOLDERS:
                     looked.add(path)

@@ -11,6 +11,10 @@ from checker.text import clean
 
 LARGEST = 1 << 20
 DEEPEST = 40
+MOST_OBJECTS = 1_000_000
+"""Objects and lists in a JSON: each costs far more memory than its two characters."""
+MOST_NODES = 50_000
+"""Names, values, mappings and lists in a YAML: each costs far more time than its characters."""
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -31,6 +35,8 @@ def parse_json(text: str, largest: int = LARGEST) -> Any:
     expected = "JSON"
     if len(text) > largest:
         raise ForeignText(f"{len(text)} characters of JSON", f"at most {largest}")
+    if text.count("{") + text.count("[") > MOST_OBJECTS:
+        raise ForeignText(f"a JSON of more than {MOST_OBJECTS} parts", "fewer")
     try:
         return json.loads(text)
     except RecursionError:
@@ -50,7 +56,9 @@ def parse_yaml(text: str, largest: int = LARGEST) -> Any:
         raise ForeignText(f"{len(text)} characters of YAML", f"at most {largest}")
     depth = 0
     try:
-        for event in yaml.parse(text, Loader=_Loader):
+        for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
+            if number > MOST_NODES:
+                raise ForeignText(f"a YAML of more than {MOST_NODES} parts", "fewer")
             if isinstance(event, yaml.AliasEvent):
                 raise ForeignText("the YAML uses an alias", expected)
             if isinstance(event, yaml.CollectionStartEvent):

@@ -65,12 +65,28 @@ class TableDigest(Record):
     digests: tuple[str, ...] = ()
 
 
+class CommandRun(Record):
+    """One case of a command's re-execution: its exit `status` and the end of what it printed, or the `problem`.
+
+    `outputs` are the declared texts that it wrote, as far as it did, `inputs` the tables that lay there, both by path.
+    """
+
+    command: str
+    case: str
+    status: int | None = None
+    printed: str = ""
+    outputs: dict[str, str] = {}
+    inputs: dict[str, str] = {}
+    problem: str | None = None
+
+
 class Proofs(Record):
     """Everything that was recomputed for a lab."""
 
     notebooks: tuple[NotebookRun, ...] = ()
     scores: tuple[Score, ...] = ()
     tables: tuple[TableDigest, ...] = ()
+    commands: tuple[CommandRun, ...] = ()
 
     def notebook(self, path: str, case: str) -> NotebookRun:
         """Return the re-execution of `path` in `case`; the check fails when the notebook did not run through."""
@@ -85,6 +101,25 @@ class Proofs(Record):
                 expected="a notebook that runs from top to bottom in a fresh process and writes its output",
                 next_step=f"make the work in `{path}` smaller: fewer trees, settings or folds" if slow else mend,
             )
+        return run
+
+    def command(self, name: str, case: str) -> CommandRun:
+        """Return the re-execution of the command `name` in `case`; the check fails when it did not come to an end."""
+        run = self.find_command(name, case)
+        if run.problem:
+            slow = " not answer within " in run.problem or " not end within " in run.problem
+            raise Failed(
+                f"the command `{name}`, run again in a copy of your files (case `{case}`): {run.problem}",
+                expected="a command that comes to its end in a fresh folder",
+                next_step="make what it does smaller" if slow else "run it in a fresh clone of your work, and mend it",
+            )
+        return run
+
+    def find_command(self, name: str, case: str) -> CommandRun:
+        """Return the re-execution of the command `name` in `case`, whatever came of it."""
+        run = next((each for each in self.commands if (each.command, each.case) == (name, case)), None)
+        if run is None:
+            raise LookupError(f"no proof of the command {name!r} in case {case!r}")
         return run
 
     def score(self, model_id: str, table: str) -> Score | None:

@@ -16,14 +16,18 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence, key: bytes, jail: 
     What the learner wrote may fail: that is in the proof. What the environment refuses becomes a gap.
     """
     wanted = lab.proofs
-    if not wanted.notebooks and not wanted.models:
+    if not wanted.need_jail:
         return evidence
     try:
-        runs, scores, tables = [], [], []
+        runs, scores, tables, commands = [], [], [], []
         if wanted.notebooks:
             from checker.prove.notebooks import rerun
 
             runs = [run for proof in wanted.notebooks for run in rerun(proof, lab, workspace, key, jail)]
+        if wanted.commands:
+            from checker.prove.commands import run_again
+
+            commands = [run for each in wanted.commands for run in run_again(each, lab, workspace, key, jail)]
         if wanted.models and evidence.mlflow is not None:
             from checker.prove.models import score
 
@@ -33,7 +37,7 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence, key: bytes, jail: 
                 tables += known
     except CheckerError as error:
         return evidence.model_copy(update={"gaps": evidence.gaps | {"proofs": Gap.of(error)}})
-    proofs = Proofs(notebooks=tuple(runs), scores=tuple(scores), tables=tuple(tables))
+    proofs = Proofs(notebooks=tuple(runs), scores=tuple(scores), tables=tuple(tables), commands=tuple(commands))
     gaps = evidence.gaps
     if wanted.models and "mlflow" in gaps:
         gaps = gaps | {"proofs": gaps["mlflow"]}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.collect.mlflow import MlflowServer, fetch_model
 from checker.course import ModelProof
 from checker.evidence import Evidence
-from checker.evidence.mlflow import Experiment, LoggedModel
+from checker.evidence.mlflow import Experiment, LoggedModel, Mlflow
 from checker.evidence.proofs import Score, TableDigest
 from checker.jail import Answer, Jail, Limits
 from checker.recipes import make_table
@@ -31,7 +31,7 @@ MEMORY = 4 << 30
 def score(
     proof: ModelProof, evidence: Evidence, key: bytes, jail: Jail, carried: Carried | None = None
 ) -> tuple[list[Score], list[TableDigest]]:
-    """Return a score for each of the experiment's newest models and each table, and MLflow's names of the tables.
+    """Return a score for each of the newest models and each table, and MLflow's names of the tables.
 
     The models' files come from MLflow, or are those that a submission `carried`.
 
@@ -39,13 +39,14 @@ def score(
         Unavailable: MLflow stopped answering.
     """
     mlflow = evidence.mlflow
-    experiment = next((each for each in mlflow.experiments if each.name == proof.experiment), None) if mlflow else None
-    if mlflow is None or experiment is None or not experiment.runs:
+    if mlflow is None or not _anything(proof, mlflow):
         return [], []
     seed = evidence.workspace.seed
     tables = {name: make_table(recipe, seed, key) for name, recipe in proof.tables.items()}
-    known = [_digests(name, table, proof) for name, table in tables.items() if not proof.tables[name].holdout]
-    models = _candidates(proof, experiment)
+    named = {name: make_table(recipe, seed) for name, recipe in proof.named.items()}
+    shown = {name: table for name, table in tables.items() if not proof.tables[name].holdout}
+    known = [_digests(name, table, proof) for name, table in (shown | named).items()]
+    models = candidates(proof, mlflow)
     if not models:
         return [], known
     with tempfile.TemporaryDirectory(prefix="checker-score-") as scratch:
@@ -55,23 +56,45 @@ def score(
             folders, broken = _fetch(mlflow.address, models, Path(scratch))
         answer = _ask(proof, tables, folders, Path(scratch), jail)
     scores = []
+    truths = {name: "".join(map(str, table[proof.target].tolist())) for name, table in tables.items()}
     for model in models:
-        for name, table in tables.items():
+        for name, truth in truths.items():
             problem = broken.get(model.model_id) or answer.problem
             value = None if problem else _part(_part(answer.value, model.model_id), name)
-            truth = "".join(map(str, table[proof.target]))
             scores.append(_score(model.model_id, name, truth, value, problem))
     return scores, known
 
 
-def _candidates(proof: ModelProof, experiment: Experiment) -> list[LoggedModel]:
-    """The newest models that are whole and belong to a finished run."""
+def _anything(proof: ModelProof, mlflow: Mlflow) -> bool:
+    """Whether anybody did anything there."""
+    runs = any(each.runs for each in mlflow.experiments if each.name == proof.experiment)
+    return runs or any(each.versions for each in mlflow.registered if each.name == proof.registered)
+
+
+def candidates(proof: ModelProof, mlflow: Mlflow) -> list[LoggedModel]:
+    """Return the models that are scored: whole, and of a finished run or behind a version; aliases first, then new."""
+    if proof.experiment:
+        found = [
+            each
+            for experiment in mlflow.experiments
+            if experiment.name == proof.experiment
+            for each in _of_runs(experiment)
+        ]
+    else:
+        models = [
+            each.model
+            for registered in mlflow.registered
+            if registered.name == proof.registered
+            for each in registered.versions
+        ]
+        found = list({each.model_id: each for each in models if each and each.ready}.values())
+    return found[: proof.at_most]
+
+
+def _of_runs(experiment: Experiment) -> list[LoggedModel]:
     runs = {run.run_id: run for run in experiment.runs if run.status == "FINISHED"}
     named = {each for run in runs.values() for each in run.model_ids}
-    whole = [
-        each for each in experiment.models if each.ready and (each.model_id in named or each.source_run_id in runs)
-    ]
-    return whole[: proof.at_most]
+    return [each for each in experiment.models if each.ready and (each.model_id in named or each.source_run_id in runs)]
 
 
 def _digests(name: str, table: Table, proof: ModelProof) -> TableDigest:
@@ -113,11 +136,14 @@ def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str],
         return Answer(problem="it has no files")
     import numpy as np
 
-    (folder / "tables").mkdir()
+    places: dict[str, list[str]] = {"tables": [], "hidden": []}
     for name, table in tables.items():
+        place = "hidden" if proof.tables[name].holdout else "tables"
+        places[place].append(name)
+        (folder / place).mkdir(exist_ok=True)
         columns = {key: column for key, column in table.items() if key != proof.target}
-        np.savez(folder / "tables" / f"{name}.npz", allow_pickle=False, **columns)
-    request = {"models": models, "tables": list(tables), "seconds": min(SECONDS_A_MODEL, proof.seconds)}
+        np.savez(folder / place / f"{name}.npz", allow_pickle=False, **columns)
+    request = {"models": models, "seconds": min(SECONDS_A_MODEL, proof.seconds)} | places
     return jail.run("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY), PRELOADED)
 
 
@@ -140,6 +166,8 @@ def _score(model_id: str, table: str, truth: str, answer: Any, problem: str | No
     return Score(model_id=model_id, table=table, rows=len(truth), tp=tp, fp=fp, fn=fn, tn=tn, answers=answers)
 
 
-def _count(truth: Sequence[str], predictions: Sequence[str]) -> tuple[int, int, int, int]:
-    pairs = list(zip(truth, predictions, strict=True))
-    return pairs.count(("1", "1")), pairs.count(("0", "1")), pairs.count(("1", "0")), pairs.count(("0", "0"))
+def _count(truth: str, predictions: str) -> tuple[int, int, int, int]:
+    """Return how many rows are true and false positives, false and true negatives; the texts are binary numbers."""
+    true, said = int(truth, 2), int(predictions, 2)
+    tp, positives, alarms = (true & said).bit_count(), true.bit_count(), said.bit_count()
+    return tp, alarms - tp, positives - tp, len(truth) - positives - alarms + tp

@@ -6,7 +6,9 @@ A model that has not seen those labels says the same as before; a forged score o
 
 from __future__ import annotations
 
+import builtins
 import random
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -36,17 +38,28 @@ PRELOADED = (
 )
 """What a notebook is likely to import, paid for once and not in each case."""
 OUTPUT = Path("output", "result.json")
+OUR_WORDS = re.compile(
+    r"it (did not (answer|end) within \d{1,6} seconds|ended its process before it answered|"
+    r"started \d{1,6} (processes|threads)|took \d{1,6} MiB of memory|ran, but wrote nothing)"
+    r"|what it wrote as its output (is no plain file|cannot be read)"
+)
+FAILED_CELL = re.compile(r"(code cell \d{1,4} ends with) ([A-Z][A-Za-z]{1,40})\b")
+KEPT_BACK = "its words are kept back, since they may quote rows that you are not to see"
 STARTING = 60
 """Seconds for the imports; each case has its own limit, so that a slow one costs no other its turn."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What one case gives the notebook, and the `truth`: the same tables with the labels that the features have."""
+    """What one case gives the notebook, and the `truth`: the same tables with the labels that the features have.
+
+    What is `hidden` from learners may not come to them in the words of their own notebook.
+    """
 
     parameters: dict[str, Any]
     tables: dict[str, Table]
     truth: dict[str, Table]
+    hidden: bool
 
 
 def rerun(proof: NotebookProof, lab: Lab, workspace: Workspace, key: bytes, jail: Jail) -> Iterator[NotebookRun]:
@@ -86,7 +99,7 @@ def _original(case: NotebookCase, seed: int, key: bytes) -> Trial:
     for parameter, recipe in case.data.items():
         table = make_table(recipe, seed, key)
         tables[parameter] = _moved(table, range(len(table)), key) if recipe.holdout else table
-    return Trial(dict(case.parameters), tables, tables)
+    return Trial(dict(case.parameters), tables, tables, any(recipe.holdout for recipe in case.data.values()))
 
 
 def _twin(original: Trial, held_out: list[int], key: bytes) -> Trial:
@@ -99,7 +112,7 @@ def _twin(original: Trial, held_out: list[int], key: bytes) -> Trial:
         name: table.with_columns({LABEL: original.tables[name][LABEL]}) if LABEL in table.columns else table
         for name, table in truth.items()
     }
-    return Trial(original.parameters, tables, truth)
+    return Trial(original.parameters, tables, truth, original.hidden)
 
 
 def _moved(table: Table, rows: Iterable[int], key: bytes) -> Table:
@@ -145,9 +158,30 @@ def _run(proof: NotebookProof, files: dict[str, bytes], trials: dict[str, Trial]
         answer = jail.run("notebook", request, root, limits, _wanted(files[proof.notebook]))
     answers = mapping(answer.value)
     for name, trial in trials.items():
-        output, problem = (None, answer.problem) if answer.problem else _output(answers.get(name), proof.output)
+        output, problem = _output(answers.get(name), proof.output, trial)
+        if answer.problem:
+            output, problem = None, answer.problem
         facts = _facts(trial.truth)
         yield NotebookRun(notebook=proof.notebook, case=name, output=output, **facts, problem=problem)
+
+
+def _without_texts(output: Any) -> Any:
+    """Return a JSON value with its keys and numbers alone."""
+    if isinstance(output, dict):
+        return {key: _without_texts(value) for key, value in output.items()}
+    if isinstance(output, list):
+        return [_without_texts(value) for value in output]
+    return "text" if isinstance(output, str) else output
+
+
+def _in_our_words(problem: str) -> str:
+    """Return what went wrong without anything that the notebook chose to say."""
+    if known := OUR_WORDS.match(problem):
+        return known[0]
+    failed = FAILED_CELL.match(problem)
+    if failed and isinstance(kind := getattr(builtins, failed[2], None), type) and issubclass(kind, BaseException):
+        return f"{failed[1]} {failed[2]}; {KEPT_BACK}"
+    return f"it does not run through; {KEPT_BACK}"
 
 
 def _wanted(notebook: bytes) -> list[str]:
@@ -178,13 +212,15 @@ def _brought(proof: NotebookProof, lab: Lab, workspace: Workspace) -> dict[str, 
     return files | make_fixtures(lab, workspace.identity.seed)
 
 
-def _output(answer: Any, parameter: str) -> tuple[object, str | None]:
+def _output(answer: Any, parameter: str, trial: Trial) -> tuple[object, str | None]:
     """Return the JSON that the notebook wrote, or what is wrong; the answer comes from beside learner code."""
     said = mapping(answer)
     if not isinstance(said.get("output"), str):
         problem = said.get("problem")
-        return None, problem[:500] if isinstance(problem, str) else "it gave no answer"
+        problem = problem[:500] if isinstance(problem, str) else "it gave no answer"
+        return None, _in_our_words(problem) if trial.hidden else problem
     try:
-        return parse_json(said["output"]), None
+        output = parse_json(said["output"])
     except ForeignText as error:
         return None, f"what it wrote to `{parameter}` is {error}"
+    return _without_texts(output) if trial.hidden else output, None

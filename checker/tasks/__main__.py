@@ -19,12 +19,12 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from checker.tasks import kernel
+from checker.tasks import calls, kernel
 from checker.tasks.cells import Cells
 from checker.tasks.places import Cell, Furniture
 from checker.tasks.zygote import Zygote
 
-TASKS = ("notebook", "probe", "score")
+TASKS = ("command", "notebook", "probe", "score")
 LARGEST_ORDER = 1 << 20
 LARGEST_ANSWER = 8 << 20
 
@@ -36,6 +36,7 @@ def main() -> None:
     confined = walls == "walls"
     walled = confined and _can_wall()
     if confined:
+        _expect_filter()
         kernel.hide()
     link.set_inheritable(False)
     zygote = Zygote(modules, confined=confined, private=link)
@@ -59,6 +60,18 @@ def _can_wall() -> bool:
         Cell(Furniture(-1, {}, 1 << 20)).close()
         return True
     return False
+
+
+def _expect_filter() -> None:
+    """See that calls can be filtered: learner code shall not be blamed where they cannot."""
+    if (child := os.fork()) == 0:
+        with contextlib.suppress(OSError):
+            kernel.drop_rights()
+            calls.forbid()
+            os._exit(0)
+        os._exit(1)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit("the kernel does not let the calls of learner code be filtered")
 
 
 def _do(order: dict[str, Any], cells: Cells) -> dict[str, Any]:

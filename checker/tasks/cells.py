@@ -18,6 +18,7 @@ from checker.tasks.zygote import Zygote
 
 LARGEST = 8 << 20
 WATCH_EVERY = 0.1
+THREADS_EACH = 32
 GRACE = 1.0
 """Seconds for a process to end that has answered."""
 
@@ -45,11 +46,11 @@ class Cells:
     limits: dict[str, Any]
     preload: list[str]
 
-    def read(self, name: str) -> bytes:
-        """Return a file of the payload; nothing where there is none."""
+    def read(self, name: str, largest: int) -> bytes:
+        """Return the first bytes of a file of the payload; nothing where there is none."""
         with open_payload(self.payload) as tar, contextlib.suppress(KeyError):
             if (file := tar.extractfile(name)) is not None:
-                return file.read()
+                return file.read(largest)
         return b""
 
     def run(self, work: Work, parts: Parts, seconds: float, then: Then | None = None) -> tuple[Any, Any]:
@@ -122,14 +123,18 @@ class Cells:
         return bytes(said)
 
     def _too_much(self, family: list[psutil.Process]) -> str | None:
-        resident, count = 0, 0
+        resident, count, threads = 0, 0, 0
         for each in family:
             with contextlib.suppress(psutil.Error):
                 resident += each.memory_info().rss
+                threads += each.num_threads()
                 count += 1
         if count > self.limits["processes"]:
             return f"started {count} processes, more than {self.limits['processes']}"
-        if resident > self.limits["resident"]:
+        if threads > THREADS_EACH * self.limits["processes"]:
+            return f"started {threads} threads, more than {THREADS_EACH * self.limits['processes']}"
+        # What forks share was counted once for each.
+        if resident > self.limits["resident"] and (resident := sum(map(_share, family))) > self.limits["resident"]:
             return f"took {resident >> 20} MiB of memory, more than {self.limits['resident'] >> 20}"
         return None
 
@@ -142,3 +147,13 @@ class Cells:
         if name == "SIGXCPU" or cpu >= self.limits["cpu_seconds"] - 1:
             hint = ", for too much CPU time"
         return f": it was ended by {name}{hint}"
+
+
+def _share(process: psutil.Process) -> int:
+    """Return the bytes in memory that a process is to be charged with; 0 where it has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        try:
+            return int(process.memory_full_info().pss)
+        except psutil.AccessDenied:
+            return int(process.memory_info().rss)
+    return 0

@@ -6,6 +6,7 @@ mount(2), prctl(2), capset(2) and madvise(2).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
-MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 0x20
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
 NAMESPACES = ("user", "mnt", "ipc", "pid")
 """The files in /proc/self/ns that make a cell, in the order in which their descriptors travel."""
@@ -22,12 +24,15 @@ LAST_CAPABILITY = 63
 CAPABILITY_VERSION = 0x20080522
 MADV_COLLAPSE = 25
 LARGE_PAGE = 2 << 20
+MOST_FILES = 100_000
+DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
 
 _PYTHON = sorted({sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent)})
 _libc: Any = ctypes.CDLL(None, use_errno=True)
 
 
-def _call(name: str, *arguments: Any) -> None:
+def call(name: str, *arguments: Any) -> None:
+    """Call a function of the C library that says 0 when it worked, and raise OSError when it did not."""
     if getattr(_libc, name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
@@ -45,13 +50,13 @@ def new_users() -> None:
 def new_cell() -> None:
     """Leave the users, mounts, IPC and, for children, the processes of the parent behind; raises as `new_users`."""
     _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
-    _call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+    call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
 
 
 def _unshare(flags: int) -> None:
     user, group = os.getuid(), os.getgid()
     show()
-    _call("unshare", flags)
+    call("unshare", flags)
     for name, content in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         Path("/proc/self", name).write_text(content, encoding="ascii")
     hide()
@@ -59,23 +64,32 @@ def _unshare(flags: int) -> None:
 
 def send_children_into(namespaces: Sequence[int]) -> None:
     """Let this process's children, from now on, be processes of the cell with these namespaces."""
-    _call("setns", namespaces[NAMESPACES.index("pid")], CLONE_NEWPID)
+    call("setns", namespaces[NAMESPACES.index("pid")], CLONE_NEWPID)
 
 
 def enter(namespaces: Sequence[int]) -> None:
     """Take over the users, mounts and IPC of the cell with these namespaces."""
     for name, kind in (("user", CLONE_NEWUSER), ("mnt", CLONE_NEWNS), ("ipc", CLONE_NEWIPC)):
-        _call("setns", namespaces[NAMESPACES.index(name)], kind)
+        call("setns", namespaces[NAMESPACES.index(name)], kind)
 
 
 def mount_memory(place: str, size: int) -> None:
     """Put a new and empty file system of at most `size` bytes over `place`; Python stays, if it lies in there."""
     kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in _PYTHON if path.startswith(f"{place}/")}
-    _call("mount", b"tmpfs", place.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, f"size={size},mode=0700".encode())
+    bounds = f"size={size},nr_inodes={MOST_FILES},mode=0700"
+    call("mount", b"tmpfs", place.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, bounds.encode())
     for path, descriptor in kept.items():
         Path(path).mkdir(parents=True, exist_ok=True)
-        _call("mount", f"/proc/self/fd/{descriptor}".encode(), path.encode(), None, MS_BIND | MS_REC, None)
+        call("mount", f"/proc/self/fd/{descriptor}".encode(), path.encode(), None, MS_BIND | MS_REC, None)
         os.close(descriptor)
+
+
+def seal() -> None:
+    """Let nothing in /proc and of the devices be changed: where root grades, they are its own, and the machine's."""
+    for place in ("/proc", *DEVICES):
+        kept = MS_NODEV | MS_NOEXEC if place == "/proc" else 0
+        with contextlib.suppress(FileNotFoundError):
+            call("mount", None, place.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | kept, None)
 
 
 def drop_rights() -> None:
@@ -84,18 +98,18 @@ def drop_rights() -> None:
         if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
-    _call("capset", header, (ctypes.c_uint32 * 6)())
-    _call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    call("capset", header, (ctypes.c_uint32 * 6)())
+    call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def hide() -> None:
     """Let no process of the same user read or trace this one."""
-    _call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
+    call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def show() -> None:
     """Undo `hide`: only such a process may write its own maps and see all of its own /proc."""
-    _call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
+    call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def use_large_pages() -> None:

@@ -37,7 +37,9 @@ def _case(request: dict[str, Any], case: dict[str, Any], cells: Cells) -> dict[s
         )
     except Silent as silence:
         return {"problem": f"it {silence}"}
-    return {"problem": str(problem)} if problem is not None else dict(output)
+    if problem is not None:
+        return {"problem": problem[:500] if isinstance(problem, str) else "it answered in the notebook's place"}
+    return dict(output)
 
 
 def _output(path: Path) -> dict[str, Any]:

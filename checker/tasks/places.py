@@ -53,7 +53,7 @@ class Place:
     def watch(self, process: int) -> list[psutil.Process]:
         """Return all processes of the learner's, of which `process` is the first; also those that ended."""
         self._first = process
-        self._family |= _descendants(process)
+        self._family |= _with_descendants(process)
         return list(self._family.values())
 
     def end_all(self) -> None:
@@ -105,7 +105,8 @@ class Cell(Place):
 
     def watch(self, process: int) -> list[psutil.Process]:
         """Return all processes of the learner's: what lost its parent belongs to process 1 of the cell."""
-        self._family |= _descendants(process) | _descendants(self._keeper)
+        self._family |= _with_descendants(process) | _with_descendants(self._keeper)
+        self._family.pop(self._keeper, None)
         return list(self._family.values())
 
     def end_all(self) -> None:
@@ -156,6 +157,9 @@ def _keep(told: int, asked: socket.socket, furniture: Furniture, then: Then | No
     for place in ("/tmp", "/dev/shm"):  # noqa: S108 - the cell's own
         kernel.mount_memory(place, furniture.scratch)
     furnish(Path("/tmp"), furniture)  # noqa: S108
+    kernel.seal()
+    # Whatever lost its parent comes to this process, and is gone when it ends.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     own = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in kernel.NAMESPACES]
     kernel.hide()
     socket.send_fds(asked, [b"!"], own)
@@ -165,10 +169,10 @@ def _keep(told: int, asked: socket.socket, furniture: Furniture, then: Then | No
         _tell(told, {"value": then(Path("/tmp/work"))})  # noqa: S108
 
 
-def _descendants(process: int) -> dict[int, psutil.Process]:
+def _with_descendants(process: int) -> dict[int, psutil.Process]:
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(process)
-        return {each.pid: each for each in first.children(recursive=True)}
+        return {each.pid: each for each in (first, *first.children(recursive=True))}
     return {}
 
 

@@ -10,37 +10,62 @@ import contextlib
 import importlib
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from checker.tasks.cells import Cells, Silent, Work
-from checker.tasks.sklearn_models import Plan, plan
+from checker.tasks.sklearn_models import LARGEST_MLMODEL, Plan, plan
 
 MLFLOW = ("mlflow.pyfunc.model", "mlflow.sklearn")
+LARGEST_PREDICTIONS, LONGEST_PROBLEM = 1 << 20, 500
+KEPT_BACK = "it gives no answer there; its words are kept back, since they may quote rows that nobody is to see"
 
 
 def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
     """Return for each model and table its predictions as a text of 0 and 1, or the reason why there are none.
 
-    `request`: `models` maps ids to folders of the payload with an MLmodel, `tables` names files in its folder
-    `tables` without the target, as numpy stores arrays, `seconds` is what one model may take.
+    `request`: `models` maps ids to folders of the payload with an MLmodel; `tables`, and `hidden` if there are any,
+    name files in its folders `tables` and `hidden` without the target, as numpy stores arrays; `seconds` is what one
+    model may take.
     Answer: id -> table -> {"predictions": "0100..."} or {"problem": text}.
     """
-    answers: dict[str, Any] = {}
-    for model_id, folder in request["models"].items():
-        known = plan(cells.read(f"{folder}/MLmodel"))
-        arguments = {"known": known and asdict(known), "tables": request["tables"]}
-        parts = {"model": folder, "tables": "tables"}
+    return {model_id: _answers(request, cells, folder) for model_id, folder in request["models"].items()}
+
+
+def _answers(request: dict[str, Any], cells: Cells, folder: str) -> dict[str, Any]:
+    shown, hidden = request["tables"], request.get("hidden", [])
+    known = plan(cells.read(f"{folder}/MLmodel", LARGEST_MLMODEL + 1))
+
+    def ask(folders: Sequence[str], names: list[str]) -> dict[str, Any]:
+        arguments = {"known": known and asdict(known), "tables": names}
+        parts = {"model": folder} | {f"tables/{each}": each for each in folders}
         work = Work("checker.tasks.score:predict", arguments, () if known else MLFLOW)
-        try:
-            answer, _ = cells.run(work, parts, request["seconds"])
-        except Silent as silence:
-            answer = {"problem": f"it {silence}"}
-        if not isinstance(answer, dict):
-            answer = {"problem": "it gave no predictions"}
-        answers[model_id] = dict.fromkeys(request["tables"], answer) if "problem" in answer else answer
-    return answers
+        answer, _ = cells.run(work, parts, request["seconds"])
+        return _kept(answer, names)
+
+    try:
+        answers = ask(("tables", "hidden"), [*shown, *hidden])
+        if hidden and any("problem" in answers[name] for name in shown):
+            # Its words may quote what is hidden, so it is asked again where that is not.
+            answers |= ask(("tables",), shown)
+    except Silent as silence:
+        return {name: {"problem": f"it {silence}"} for name in (*shown, *hidden)}
+    return answers | {name: {"problem": KEPT_BACK} for name in hidden if "problem" in answers[name]}
+
+
+def _kept(answer: Any, tables: list[str]) -> dict[str, Any]:
+    """Return of an answer, which may be anything of any size, what it should be."""
+    answers = dict[str, Any](answer) if isinstance(answer, dict) else {}
+    return {name: _kept_of_one(answers if "problem" in answers else answers.get(name)) for name in tables}
+
+
+def _kept_of_one(answer: Any) -> dict[str, str]:
+    for name, longest in (("predictions", LARGEST_PREDICTIONS), ("problem", LONGEST_PROBLEM)):
+        if isinstance(answer, dict) and isinstance(answer.get(name), str):
+            return {name: answer[name][:longest]}
+    return {"problem": "it gave no predictions"}
 
 
 def predict(known: dict[str, Any] | None, tables: list[str]) -> dict[str, Any]:
@@ -49,7 +74,8 @@ def predict(known: dict[str, Any] | None, tables: list[str]) -> dict[str, Any]:
     import pandas as pd
 
     folder = Path("model").absolute()
-    frames = {name: pd.DataFrame(dict(np.load(f"tables/{name}.npz"))) for name in tables}
+    files = {path.stem: path for path in Path("tables").glob("*/*.npz")}
+    frames = {name: pd.DataFrame(dict(np.load(files[name]))) for name in tables}
     if known is not None:
         # What does not work this way is asked again by MLflow, whose words the learner knows.
         with contextlib.suppress(Exception):

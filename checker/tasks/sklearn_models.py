@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+LARGEST_MLMODEL = 64 << 10
+"""A longer one, which no plain model has, is for MLflow to read, in the cell."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -37,8 +40,18 @@ def plan(text: bytes) -> Plan | None:
     """Return how to load the model whose MLmodel has this text, or None where only MLflow itself knows."""
     import yaml
 
+    class WithoutAliases(yaml.SafeLoader):
+        """A reader for texts that somebody else wrote: with aliases, a short one can mean an endless one."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("an alias")
+            return super().compose_node(parent, index)
+
+    if len(text) > LARGEST_MLMODEL:
+        return None
     try:
-        described = yaml.safe_load(text.decode("utf-8"))
+        described = yaml.load(text.decode("utf-8"), WithoutAliases)  # noqa: S506 - a safe one
         generic, own = described["flavors"]["python_function"], described["flavors"]["sklearn"]
         inputs = json.loads(described["signature"]["inputs"])
         made = Plan(

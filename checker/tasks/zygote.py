@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import resource
@@ -15,9 +16,10 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from checker.tasks import kernel
+from checker.tasks import calls, kernel
 
 LARGEST_ORDER = 1 << 20
 
@@ -104,7 +106,7 @@ def _serve(link: socket.socket, modules: Iterable[str], confined: bool) -> None:
             kernel.send_children_into(namespaces)
         child = os.fork()
         if child == 0:
-            _become_learner(order, answers, namespaces)
+            _become_learner(order, answers, namespaces, confined, link)
         for descriptor in descriptors:
             os.close(descriptor)
         link.sendall(json.dumps({"process": child}).encode() + b"\n")
@@ -118,34 +120,52 @@ def _import(modules: Iterable[str]) -> None:
             importlib.import_module(name)
 
 
-def _become_learner(order: dict[str, Any], answers: int, namespaces: Sequence[int]) -> None:
+def _become_learner(
+    order: dict[str, Any], answers: int, namespaces: Sequence[int], confined: bool, link: socket.socket
+) -> None:
     """Give away every right and every descriptor but that for the answer; then learner code may begin."""
+    try:
+        _give_away(order, answers, namespaces, confined, link.fileno())
+    except BaseException as error:
+        # Not the learner's fault: no code of theirs has run.
+        link.sendall(json.dumps({"broken": f"{type(error).__name__}: {error}"[:300]}).encode() + b"\n")
+        os._exit(1)
+    link.close()
     with contextlib.suppress(BaseException):
-        if namespaces:
-            kernel.enter(namespaces)
-        os.setsid()
-        limits = order["limits"]
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nothing, descriptor)
-        os.closerange(3, answers)
-        os.closerange(answers + 1, max(limits["open_files"], answers + 64))
-        if namespaces:
-            kernel.drop_rights()
-            kernel.show()
-        home = order["home"]
-        os.chdir(f"{home}/work")
-        os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = home
-        _limit(limits)
-        if numpy := sys.modules.get("numpy"):
-            # A new process would have a random state of its own; a fork inherits its parent's.
-            numpy.random.seed()
         module, name = order["function"].split(":")
         function = getattr(importlib.import_module(module), name)
         content = json.dumps(function(**order["arguments"])).encode()
         while content:
             content = content[os.write(answers, content) :]
     os._exit(0)
+
+
+def _give_away(order: dict[str, Any], answers: int, namespaces: Sequence[int], confined: bool, link: int) -> None:
+    # Where memory runs out, it is this process that the machine ends first.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    if namespaces:
+        kernel.enter(namespaces)
+    os.setsid()
+    limits = order["limits"]
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    kept = sorted((2, answers, link, max(limits["open_files"], answers + 64)))
+    for one, other in itertools.pairwise(kept):
+        os.closerange(one + 1, other)
+    if confined:
+        kernel.drop_rights()
+        calls.forbid()
+    if namespaces:
+        kernel.show()
+    home = order["home"]
+    os.chdir(f"{home}/work")
+    os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = home
+    _limit(limits)
+    if numpy := sys.modules.get("numpy"):
+        # A new process would have a random state of its own; a fork inherits its parent's.
+        numpy.random.seed()
 
 
 def _limit(limits: dict[str, Any]) -> None:

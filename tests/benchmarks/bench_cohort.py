@@ -29,7 +29,7 @@ OTTER_TEST = (
     'test = {"name": "q1", "points": 1, "suites": [{"cases": [{"code": ">>> 1 + 1\\n2", "hidden": False, '
     '"locked": False}], "scored": True, "setup": "", "teardown": "", "type": "doctest"}]}\n'
 )
-LEARNERS = {"3": 40, "8": 12}
+LEARNERS = {"3": 40, "8": 40}
 PEERS = {"3": 1 / 50, "8": 1 / 10}
 
 

@@ -86,7 +86,7 @@ def masters(home, tmp_path_factory):
 
 
 def forget_experiments(address: str, lab: Lab) -> None:
-    """Give the lab's experiments other names, so that the next case begins with none."""
+    """Give the lab's experiments other names and take its registered models away: the next case begins with none."""
     for name in lab.evidence.mlflow.experiments if lab.evidence.mlflow else ():
         api = f"{address}/api/2.0/mlflow/experiments"
         found = httpx.get(f"{api}/get-by-name", params={"experiment_name": name})
@@ -94,3 +94,6 @@ def forget_experiments(address: str, lab: Lab) -> None:
             identity = found.json()["experiment"]["experiment_id"]
             body = {"experiment_id": identity, "new_name": f"{name}-{identity}-{os.getpid()}"}
             httpx.post(f"{api}/update", json=body).raise_for_status()
+    for name in lab.evidence.mlflow.registered if lab.evidence.mlflow else ():
+        answer = httpx.request("DELETE", f"{address}/api/2.0/mlflow/registered-models/delete", json={"name": name})
+        assert answer.status_code in (200, 404), answer.text

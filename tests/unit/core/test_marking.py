@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import resource
 import tempfile
 import threading
 import time
@@ -141,10 +142,21 @@ def test_a_process_of_ours_keeps_everything_in_one_place(job, monkeypatch):
     assert seen == [str(job.scratch)]
 
 
+def test_a_process_in_which_something_never_ended_takes_no_more(job, monkeypatch):
+    monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
+    monkeypatch.setattr(marking, "_process", {"is ours": True, "is spent": False})
+    monkeypatch.setattr(marking, "_mark", lambda job: time.sleep(5))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert "not graded within" in mark(dataclasses.replace(job, seconds=0.1)).reason
+    with pytest.raises(SystemExit):
+        mark(job)
+
+
 def test_a_worker_ends_with_the_one_that_started_it(monkeypatch):
     ended = threading.Event()
     monkeypatch.setattr(os, "_exit", lambda status: ended.set() or time.sleep(60))
     monkeypatch.setitem(marking._process, "is ours", False)
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, limits: None)
     marking.stay_with(os.getppid() + 1)
     assert ended.wait(5)
     assert marking._process["is ours"]

@@ -77,7 +77,7 @@ def test_each_case_gets_its_parameters_and_its_data(prove):
 TWINS = {"hidden": {"parameters": {"seed": 7}, "data": {"data": HIDDEN}}, "twin": {"twin_of": "hidden"}}
 TELLS = """\
 import csv, json
-rows = [list(row.values()) for row in csv.DictReader(open(data))]
+rows = [[float(each) for each in row.values()] for row in csv.DictReader(open(data))]
 json.dump({"test": [n for n in range(len(rows)) if n % 3 == seed % 3], "rows": rows}, open(out, "w"))"""
 
 
