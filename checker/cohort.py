@@ -58,7 +58,6 @@ class Cohort:
             UsageError: there is nothing to grade.
             Unavailable: there is no jail, another run is at work, or the results cannot be kept.
         """
-        self._expect_jail()
         scratch = self.folder / SCRATCH
         version = self._version()
         run = store.begin(f"{'changed' if self.only_changed else 'all'} {version}")
@@ -83,20 +82,23 @@ class Cohort:
             return True
 
         try:
-            for row in self._rows(filter(due, self._jobs(found, scratch, keep, due))):
+            for row in self._rows(self._with_jail(filter(due, self._jobs(found, scratch, keep, due)))):
                 keep(row)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         store.finish(run)
         return tally
 
-    def _expect_jail(self) -> None:
-        if not can_confine():
-            raise Unavailable(
-                "there is no jail on this machine, and what others wrote never runs outside of one",
-                expected="Linux with bubblewrap and user namespaces",
-                next_step="run `sh infra/system.sh`, then `checker doctor`",
-            )
+    def _with_jail(self, jobs: Iterator[Job]) -> Iterator[Job]:
+        """Yield `jobs`, once it is known that there is a jail; without a job, nobody needs to look."""
+        for job in jobs:
+            if not can_confine():
+                raise Unavailable(
+                    "there is no jail on this machine, and what others wrote never runs outside of one",
+                    expected="Linux with bubblewrap and user namespaces",
+                    next_step="run `sh infra/system.sh`, then `checker doctor`",
+                )
+            yield job
 
     def _version(self) -> str:
         """Name what a verdict depends on besides the submission: the checker, the course and the key."""
