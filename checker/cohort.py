@@ -13,11 +13,11 @@ from pathlib import Path
 
 from checker.course import COURSE_FILE, Course
 from checker.discovery import Submission, discover
-from checker.enrolment import ENROLMENTS, KEY
+from checker.enrolment import ENROLMENTS, KEY, cohort_key
 from checker.errors import CheckerError, Unavailable
 from checker.executors import stop
 from checker.jail import can_confine
-from checker.keys import grader_key, kept_key
+from checker.keys import grader_key
 from checker.marking import Job, mark, row_of
 from checker.platform import home
 from checker.result import Row
@@ -104,16 +104,14 @@ class Cohort:
         """Name what a verdict depends on besides the submission: the checker, the course and the key."""
         digest = hashlib.sha256()
         package = Path(__file__).parent
-        for path in (*sorted(package.rglob("*.py")), self.root / COURSE_FILE):
-            digest.update(
-                str(path.relative_to(package.parent) if path != self.root / COURSE_FILE else path.name).encode()
-            )
-            digest.update(path.read_bytes())
+        for path in sorted(package.rglob("*.py")):
+            digest.update(str(path.relative_to(package.parent)).encode() + path.read_bytes())
+        digest.update((self.root / COURSE_FILE).read_bytes())
         digest.update(hashlib.sha256(self._key()).digest())
         return digest.hexdigest()
 
     def _key(self) -> bytes:
-        return kept_key(self.folder / KEY) if self.enrolled else grader_key()
+        return cohort_key(self.folder) or grader_key()
 
     @property
     def enrolled(self) -> bool:

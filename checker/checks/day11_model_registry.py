@@ -11,20 +11,11 @@ from checker.evidence import View
 from checker.evidence.mlflow import LoggedModel, ModelVersion
 from checker.evidence.proofs import Score
 from checker.text import clean, plural
+from checker.world.facts import FEATURE_COLUMNS
 
 NAME = "day11-card-fraud"
 SPRING, SUMMER, VALID = "data/spring.csv", "data/summer.csv", "data/september.csv"
 TRAINING = {SPRING: "spring", SUMMER: "summer"}
-FEATURES = (
-    "amount",
-    "amount_to_usual",
-    "hour",
-    "weekday",
-    "is_foreign",
-    "card_present",
-    "category_code",
-    "transactions_24h",
-)
 SUMS = "dvc_md5"
 PEOPLE = ("requested_by", "approved_by")
 ENOUGH = 2
@@ -271,7 +262,7 @@ def _why_not_signed(model: LoggedModel) -> str:
         return f"has a model without a signature of its {'outputs' if model.has_signature else 'inputs'}"
     if not model.inputs:
         return "has a signature with an array, and no names of columns"
-    strange = next((each for each in model.inputs if each not in FEATURES), "")
+    strange = next((each for each in model.inputs if each not in FEATURE_COLUMNS), "")
     return f"has a signature with the column `{clean(strange, 40)}`, which is no feature" if strange else ""
 
 
