@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import groupby
 from typing import Any
 
 from checker.check import check, expect
-from checker.checks.score_file import Score, difference, f1_of, read_score
+from checker.checks.score_file import Score, average_precision_of, difference, f1_of, read_score, read_scores
 from checker.evidence import View
 from checker.evidence.notebook import Cell, Notebook
 from checker.evidence.proofs import NotebookRun
@@ -158,7 +157,7 @@ def train_runs_from_a_clean_kernel(lab: View, train: Notebook) -> Score:
     """
     output, where = lab.proofs.notebook(TRAIN, "first").output, f"what `{TRAIN}` wrote to `out`"
     score = read_score(output, where)
-    _scores(output, score, where)
+    read_scores(output, score, where)
     return score
 
 
@@ -292,7 +291,7 @@ def no_test_row_is_trained_on(lab: View, first: Score, _: Any, hidden: Score) ->
         "nothing; sort nothing before, and take no row out for what the model says of it",
     )
     frauds = set(run.positives.get("data", ()))
-    ranked = _precision(twin, _scores(run.output, twin, where), frauds)
+    ranked = average_precision_of(twin, read_scores(run.output, twin, where), frauds)
     ties = 2 * TIES / max(1, len(set(hidden.flagged)) + len(frauds & set(twin.test)))
     for name, with_labels, without, borrowed in (
         ("F1", hidden.f1, f1_of(twin, frauds), max(BORROWED, ties)),
@@ -440,7 +439,7 @@ def _measured(run: NotebookRun, where: str, seed: int) -> Score:
         next_step=f"in `{TRAIN}`, compute it: `f1_score(y_test, predicted)`; the row numbers "
         "are those of the file, from 0, and not places in the test part",
     )
-    ranked = _precision(score, _scores(run.output, score, where), frauds)
+    ranked = average_precision_of(score, read_scores(run.output, score, where), frauds)
     expect(
         abs(score.average_precision - ranked) <= STATED,
         found=f"`average_precision` is {score.average_precision:.4f} on {where}, and `scores` give {ranked:.4f}",
@@ -449,30 +448,3 @@ def _measured(run: NotebookRun, where: str, seed: int) -> Score:
         "for each of `test_rows`, in the same order and not rounded",
     )
     return score
-
-
-def _scores(output: Any, score: Score, where: str) -> list[float]:
-    """Return the model's scores that stand in `output`, one for each of `test_rows`."""
-    listed = output.get("scores") if isinstance(output, dict) else None
-    numbers = [each for each in listed if type(each) in (int, float)] if isinstance(listed, list) else []
-    numbers = [each for each in numbers if -1e300 < each < 1e300]
-    expect(
-        isinstance(listed, list) and len(numbers) == len(listed) == len(score.test),
-        found=f"`scores` in {where} "
-        + (f"has {plural(len(numbers), 'number')}" if isinstance(listed, list) else "is no list"),
-        expected=f"a list with a number for each of the {plural(len(score.test), 'row')} in `test_rows`",
-        next_step=f"in the cell of `{TRAIN}` that writes `out`, write `'scores': scores.tolist()`",
-    )
-    return numbers
-
-
-def _precision(score: Score, scores: list[float], frauds: set[int]) -> float:
-    """Return the average precision as scikit-learn has it: rows with the same score count together."""
-    ranked = sorted(zip(scores, score.test, strict=True), reverse=True)
-    found = seen = 0
-    total = 0.0
-    for _, tied in groupby(ranked, key=lambda pair: pair[0]):
-        hits = [row in frauds for _, row in tied]
-        found, seen = found + sum(hits), seen + len(hits)
-        total += sum(hits) * found / seen
-    return total / found if found else 0.0

@@ -1,12 +1,13 @@
-"""The JSON object that day 1's notebook writes: read with its types, compared, and its F1 counted again."""
+"""The JSON object that day 1's notebook writes: read with its types, compared, and its figures counted again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, NoReturn
 
-from checker.check import fail
+from checker.check import expect, fail
 from checker.text import clean, plural
 
 
@@ -109,3 +110,30 @@ def _kind(value: Any) -> str:
 
 def _malformed(found: str, expected: str, write: str) -> NoReturn:
     fail(found=found, expected=expected, next_step=f"in the cell of `train.ipynb` that writes `out`, write {write}")
+
+
+def read_scores(output: Any, score: Score, where: str) -> list[float]:
+    """Return the model's scores that stand in `output`, one for each of `test_rows`."""
+    listed = output.get("scores") if isinstance(output, dict) else None
+    numbers = [each for each in listed if type(each) in (int, float)] if isinstance(listed, list) else []
+    numbers = [each for each in numbers if -1e300 < each < 1e300]
+    expect(
+        isinstance(listed, list) and len(numbers) == len(listed) == len(score.test),
+        found=f"`scores` in {where} "
+        + (f"has {plural(len(numbers), 'number')}" if isinstance(listed, list) else "is no list"),
+        expected=f"a list with a number for each of the {plural(len(score.test), 'row')} in `test_rows`",
+        next_step="in the cell of `train.ipynb` that writes `out`, write `'scores': scores.tolist()`",
+    )
+    return numbers
+
+
+def average_precision_of(score: Score, scores: list[float], frauds: set[int]) -> float:
+    """Return the average precision as scikit-learn has it: rows with the same score count together."""
+    ranked = sorted(zip(scores, score.test, strict=True), reverse=True)
+    found = seen = 0
+    total = 0.0
+    for _, tied in groupby(ranked, key=lambda pair: pair[0]):
+        hits = [row in frauds for _, row in tied]
+        found, seen = found + sum(hits), seen + len(hits)
+        total += sum(hits) * found / seen
+    return total / found if found else 0.0

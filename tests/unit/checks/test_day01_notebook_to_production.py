@@ -353,7 +353,7 @@ def test_the_average_precision_is_that_of_scikit_learn(scores, data):
     frauds = data.draw(st.sets(st.sampled_from(range(len(scores))), min_size=1))
     score = day01.read_score(result(test_rows=list(range(len(scores)))), "it")
     expected = average_precision_score([row in frauds for row in range(len(scores))], scores)
-    assert day01._precision(score, scores, frauds) == pytest.approx(expected)
+    assert day01.average_precision_of(score, scores, frauds) == pytest.approx(expected)
 
 
 def test_white_space_and_injected_parameters_are_no_difference():
