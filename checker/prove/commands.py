@@ -19,7 +19,7 @@ from checker.course import CommandProof, Lab
 from checker.errors import Unavailable
 from checker.evidence.foreign import mapping
 from checker.evidence.proofs import CommandRun
-from checker.jail import Jail, Limits
+from checker.jail import CORES, Jail, Limits
 from checker.manifest import unfit
 from checker.planted import Plant, load_plants, nothing, source_of
 from checker.recipes import make_table
@@ -82,7 +82,7 @@ def run_again(proof: CommandProof, lab: Lab, workspace: Workspace, key: bytes, j
             "outputs": list(proof.outputs),
             "seconds": proof.seconds,
         }
-        limits = Limits(proof.seconds * len(requests) + STARTING, proof.seconds)
+        limits = Limits(proof.seconds * len(requests) + STARTING, CORES * proof.seconds)
         answer = jail.run("command", request, root, limits, _wanted(proof, files))
     answers = mapping(answer.value)
     for name in proof.cases:

@@ -14,7 +14,7 @@ from checker.course import ModelProof
 from checker.evidence import Evidence
 from checker.evidence.mlflow import Experiment, LoggedModel, Mlflow
 from checker.evidence.proofs import Score, TableDigest
-from checker.jail import Answer, Jail, Limits
+from checker.jail import CORES, Answer, Jail, Limits
 from checker.recipes import make_table
 from checker.text import clean
 from checker.workspace import Carried
@@ -144,7 +144,7 @@ def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str],
         columns = {key: column for key, column in table.items() if key != proof.target}
         np.savez(folder / place / f"{name}.npz", allow_pickle=False, **columns)
     request = {"models": models, "seconds": min(SECONDS_A_MODEL, proof.seconds)} | places
-    return jail.run("score", request, folder, Limits(proof.seconds, proof.seconds, MEMORY), PRELOADED)
+    return jail.run("score", request, folder, Limits(proof.seconds, CORES * proof.seconds, MEMORY), PRELOADED)
 
 
 def _part(value: Any, name: str) -> Any:

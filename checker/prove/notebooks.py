@@ -19,7 +19,7 @@ from checker.collect.reading import Unreadable, matching, read_plain
 from checker.course import Lab, NotebookCase, NotebookProof
 from checker.evidence.foreign import ForeignText, mapping, parse_json
 from checker.evidence.proofs import NotebookRun
-from checker.jail import Jail, Limits
+from checker.jail import CORES, Jail, Limits
 from checker.keys import derive
 from checker.recipes import make_fixtures, make_table
 from checker.workspace import Workspace
@@ -154,7 +154,7 @@ def _run(proof: NotebookProof, files: dict[str, bytes], trials: dict[str, Trial]
             "seconds": proof.seconds,
             "cases": requests,
         }
-        limits = Limits(proof.seconds * len(trials) + STARTING, proof.seconds)
+        limits = Limits(proof.seconds * len(trials) + STARTING, CORES * proof.seconds)
         answer = jail.run("notebook", request, root, limits, _wanted(files[proof.notebook]))
     answers = mapping(answer.value)
     for name, trial in trials.items():
