@@ -14,6 +14,7 @@ import platform
 import socket
 import struct
 from collections.abc import Iterator
+from functools import cache
 
 from checker.tasks import kernel
 
@@ -77,6 +78,10 @@ SECCOMP = (317, 277)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_void_p))
+
+
 def forbid() -> None:
     """Filter the calls of this process and of all that it will start. It must have given up its rights before.
 
@@ -84,16 +89,18 @@ def forbid() -> None:
         OSError: the kernel refuses, or is of a machine whose calls are not known here.
     """
     column, _ = _machine()
-    program = b"".join(_program())
-    steps = ctypes.create_string_buffer(program, len(program))
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_void_p))
-
-    told = Program(len(program) // 8, ctypes.addressof(steps))
+    steps = prepare()
+    told = _Program(len(steps) // 8, ctypes.addressof(steps))
     # Without SPEC_ALLOW, older kernels would slow the process down against attacks that it cannot gain by.
     number, mode, flags = (ctypes.c_long(each) for each in (SECCOMP[column], SET_MODE_FILTER, SPEC_ALLOW))
     kernel.call("syscall", number, mode, flags, ctypes.byref(told))
+
+
+@cache
+def prepare() -> ctypes.Array[ctypes.c_char]:
+    """Return the filter; raises as `forbid`. Once it was called, forks of this process need not make it again."""
+    program = b"".join(_program())
+    return ctypes.create_string_buffer(program, len(program))
 
 
 def _machine() -> tuple[int, int]:

@@ -111,7 +111,7 @@ class Cells:
             if problem is not None or not said:
                 place.end_all()
             else:
-                place.watch(process)
+                place.remember(process)
         if not ended and not select.select([self.zygote], [], [], GRACE)[0]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)

@@ -56,6 +56,10 @@ class Place:
         self._family |= _with_descendants(process)
         return list(self._family.values())
 
+    def remember(self, process: int) -> None:
+        """Look once more at who is there, before `process` is gone and its children can no longer be told."""
+        self.watch(process)
+
     def end_all(self) -> None:
         """End them, also those that left the group: psutil compares the time of their start, so no stranger is hit."""
         if self._first:
@@ -108,6 +112,9 @@ class Cell(Place):
         self._family |= _with_descendants(process) | _with_descendants(self._keeper)
         self._family.pop(self._keeper, None)
         return list(self._family.values())
+
+    def remember(self, process: int) -> None:
+        """Nobody needs to be known by number to be ended."""
 
     def end_all(self) -> None:
         """With process 1 of a cell, all others end."""

@@ -88,6 +88,7 @@ def _serve(link: socket.socket, modules: Iterable[str], confined: bool) -> None:
     gc.collect()
     if confined:
         kernel.hide()
+        calls.prepare()
         kernel.use_large_pages()
     while True:
         head, descriptors, _, _ = socket.recv_fds(link, 4, 1 + len(kernel.NAMESPACES))

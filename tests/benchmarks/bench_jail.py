@@ -1,6 +1,7 @@
 """What a task in the warm jail costs more than the same function called directly, in CPU time."""
 
 import contextlib
+import shutil
 import sys
 import tempfile
 import time
@@ -43,14 +44,17 @@ def main() -> None:
     model = sklearn.ensemble.RandomForestClassifier(20, max_depth=6, random_state=0)
     model.fit(pd.DataFrame({name: table[name] for name in columns}), table["is_fraud"])
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for part in ("model", "tables"):
-            (folder / part).mkdir()
+        folder, here = Path(name, "payload"), Path(name, "here")
+        for part in ("model", "tables", "hidden"):
+            (folder / part).mkdir(parents=True)
         skops.io.dump(model, folder / "model" / "model.skops")
         (folder / "model" / "MLmodel").write_text(MLMODEL)
         np.savez(folder / "tables" / "t.npz", **{column: table[column] for column in columns})
         known = vars(score.plan(MLMODEL.encode()))
-        with contextlib.chdir(folder):
+        # As the task finds it in its cell.
+        shutil.copytree(folder / "model", here / "model")
+        shutil.copytree(folder / "tables", here / "tables" / "tables")
+        with contextlib.chdir(here):
             score.predict(known, ["t"])
             began = time.process_time()
             for _ in range(TIMES):
