@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import signal
 import sys
 from pathlib import Path
@@ -167,8 +166,8 @@ def grade(
 
 def _grade_cohort(folder: Path, *, only_changed: bool, workers: int | None, dask: str | None) -> NoReturn:
     import os
+    from concurrent.futures import Executor
 
-    from checker import executors
     from checker.cohort import Cohort
     from checker.enrolment import cohort_folder
     from checker.report.live import Live, summary
@@ -176,7 +175,12 @@ def _grade_cohort(folder: Path, *, only_changed: bool, workers: int | None, dask
 
     root, course = _course()
     folder, count = cohort_folder(folder), workers or os.cpu_count() or 1
-    make = functools.partial(executors.dask, dask) if dask else functools.partial(executors.local, count)
+
+    def make() -> Executor:
+        from checker import executors
+
+        return executors.dask(dask) if dask else executors.local(count)
+
     cohort = Cohort(folder, root, course, make, count, only_changed)
     if not cohort.enrolled:
         click.echo(f"{folder} has no cohort.key: the worlds that learners name are believed.", err=True)

@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.course import COURSE_FILE, Course
 from checker.discovery import Submission, discover
 from checker.enrolment import ENROLMENTS, KEY, cohort_key
-from checker.errors import CheckerError, Unavailable
-from checker.executors import stop
-from checker.jail import can_confine
+from checker.errors import Unavailable
 from checker.keys import grader_key
-from checker.marking import Job, mark, row_of
 from checker.platform import home
 from checker.result import Row
 from checker.store import Store
+
+if TYPE_CHECKING:
+    from checker.marking import Job
 
 SCRATCH = ".thawed"
 EACH_WORKER = 3
@@ -72,9 +74,9 @@ class Cohort:
                 hear(row)
                 progress(tally)
 
-        def due(job: Job) -> bool:
-            if store.done(run, job.learner, job.lab, job.digest) or (
-                self.only_changed and store.unchanged(job.learner, job.lab, job.digest, version)
+        def due(each: Submission, digest: str) -> bool:
+            if store.done(run, each.learner, each.lab, digest) or (
+                self.only_changed and store.unchanged(each.learner, each.lab, digest, version)
             ):
                 tally.unchanged += 1
                 progress(tally)
@@ -82,23 +84,15 @@ class Cohort:
             return True
 
         try:
-            for row in self._rows(self._with_jail(filter(due, self._jobs(found, scratch, keep, due)))):
-                keep(row)
+            work = ((each, digest) for each in found if due(each, digest := _digest(each)))
+            # Without any, what it needs need not be imported.
+            if first := next(work, None):
+                for row in self._rows(self._jobs(chain([first], work), scratch, keep)):
+                    keep(row)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         store.finish(run)
         return tally
-
-    def _with_jail(self, jobs: Iterator[Job]) -> Iterator[Job]:
-        """Yield `jobs`, once it is known that there is a jail; without a job, nobody needs to look."""
-        for job in jobs:
-            if not can_confine():
-                raise Unavailable(
-                    "there is no jail on this machine, and what others wrote never runs outside of one",
-                    expected="Linux with bubblewrap and user namespaces",
-                    next_step="run `sh infra/system.sh`, then `checker doctor`",
-                )
-            yield job
 
     def _version(self) -> str:
         """Name what a verdict depends on besides the submission: the checker, the course and the key."""
@@ -118,24 +112,37 @@ class Cohort:
         """Whether the cohort has a key of its own, from which its learners' worlds come."""
         return (self.folder / KEY).exists()
 
-    def _jobs(
-        self, found: Iterable[Submission], scratch: Path, keep: Callable[[Row], None], due: Callable[[Job], bool]
-    ) -> Iterator[Job]:
-        """Yield what a worker shall look at; what needs no look is kept at once."""
-        for each in found:
-            job = self._job(each, scratch)
-            if not each.problem:
-                yield job
-            elif due(job):
-                keep(row_of(job, each.outcome, f"{each.problem}; next: {each.next_step}"))
+    def _jobs(self, due: Iterable[tuple[Submission, str]], scratch: Path, keep: Callable[[Row], None]) -> Iterator[Job]:
+        """Yield what a worker shall look at; what needs no look is kept at once.
 
-    def _job(self, each: Submission, scratch: Path) -> Job:
+        Raises:
+            Unavailable: there is something to look at, and no jail.
+        """
+        from checker.jail import can_confine
+        from checker.marking import row_of
+
+        for each, digest in due:
+            job = self._job(each, digest, scratch)
+            if each.problem:
+                keep(row_of(job, each.outcome, f"{each.problem}; next: {each.next_step}"))
+            elif can_confine():
+                yield job
+            else:
+                raise Unavailable(
+                    "there is no jail on this machine, and what others wrote never runs outside of one",
+                    expected="Linux with bubblewrap and user namespaces",
+                    next_step="run `sh infra/system.sh`, then `checker doctor`",
+                )
+
+    def _job(self, each: Submission, digest: str, scratch: Path) -> Job:
+        from checker.marking import Job
+
         return Job(
             learner=each.learner,
             lab=each.lab,
             path=each.path,
             source=each.source,
-            digest=_digest(each),
+            digest=digest,
             received=each.received,
             course=self.root,
             key=self.folder / KEY if self.enrolled else home() / "grader.key",
@@ -146,6 +153,9 @@ class Cohort:
 
     def _rows(self, jobs: Iterator[Job]) -> Iterator[Row]:
         """Yield rows in the order in which they are done. Workers may die: then it is found out with which job."""
+        from checker.executors import stop
+        from checker.marking import row_of
+
         executor = self.make_executor()
         flying: dict[Future[Row], Job] = {}
         suspects: list[Job] = []
@@ -184,6 +194,8 @@ class Cohort:
 
 def _submit(executor: Executor, jobs: Iterator[Job], flying: dict[Future[Row], Job], most: int) -> Iterator[Job]:
     """Hand over jobs until `most` are with the executor; yield the one that it would not take since it is broken."""
+    from checker.marking import mark
+
     while len(flying) < most and (job := next(jobs, None)) is not None:
         try:
             flying[executor.submit(mark, job)] = job
@@ -206,11 +218,9 @@ def _make_anew(scratch: Path) -> None:
 
 
 def _digest(each: Submission) -> str:
-    """Name the content: that of the archive, or of the complaint where there is none."""
-    from checker.submission import digest
-
+    """Name the content by its SHA-256: that of the archive, or of the complaint where there is none."""
     # Not a pipe: whoever opens one waits.
     if not each.problem and each.path.is_file():
-        with suppress(OSError, CheckerError):
-            return digest(each.path)
+        with suppress(OSError), each.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256(f"{each.source}\0{each.problem}".encode("utf-8", "surrogateescape")).hexdigest()

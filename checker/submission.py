@@ -6,7 +6,6 @@ travel as such, and they are claims. What the world gave the learner is not stor
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -301,9 +300,3 @@ def _write(target: Path, content: Iterable[bytes]) -> None:
     with os.fdopen(os.open(target, flags, 0o600), "wb") as file:
         for chunk in content:
             file.write(chunk)
-
-
-def digest(archive: Path) -> str:
-    """Return the SHA-256 of an archive's bytes, by which a submission is known."""
-    with archive.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

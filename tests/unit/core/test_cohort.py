@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from checker import cohort as rooms
+from checker import jail
 from checker.cohort import SCRATCH, Cohort, Tally
 from checker.course import load_course
 from checker.errors import Unavailable, UsageError
@@ -57,7 +58,7 @@ def course(tmp_path_factory):
 @pytest.fixture
 def made(tmp_path, course, monkeypatch):
     monkeypatch.setenv("MLOPS_LABS_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(rooms, "can_confine", lambda: True)
+    monkeypatch.setattr(jail, "can_confine", lambda: True)
     mix = {"starter": 5, "day 3: nothing in it": 1, "day 3: an empty folder": 1}
     return make_cohort(tmp_path / "cohort", learners=LEARNERS, mix=mix, course=course)
 
@@ -178,7 +179,7 @@ def test_errors_are_tried_again(made, course):
 
 
 def test_no_jail_no_grade(made, course, monkeypatch):
-    monkeypatch.setattr(rooms, "can_confine", lambda: False)
+    monkeypatch.setattr(jail, "can_confine", lambda: False)
     with pytest.raises(Unavailable, match="no jail"):
         grade(made, course, Here())
 
@@ -201,7 +202,7 @@ def test_a_scratch_that_cannot_be_made_is_explained(made, course):
 
 
 def test_nothing_to_grade(tmp_path, course, monkeypatch):
-    monkeypatch.setattr(rooms, "can_confine", lambda: True)
+    monkeypatch.setattr(jail, "can_confine", lambda: True)
     monkeypatch.setenv("MLOPS_LABS_HOME", str(tmp_path / "home"))
     with pytest.raises(UsageError), Store(tmp_path / RESULTS_FILE) as store:
         Cohort(tmp_path, course, load_course(course), Here(), 1).grade(store, print, print)
