@@ -38,11 +38,6 @@ def solve(lab: Lab, root: Path, workspace: Path) -> None:
         )
 
 
-def run_script(script: Path, workspace: Path) -> None:
-    """Run a script of wrong/ or right/ in `workspace`, with its own folder and right/ on its path."""
-    run([sys.executable, str(script)], workspace, {"PYTHONPATH": str(script.parent.parent / "right")})
-
-
 def run(command: list[str], workspace: Path, extra: dict[str, str] | None = None) -> None:
     """Run `command` in `workspace` with the platform's environment.
 

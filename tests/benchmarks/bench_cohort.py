@@ -111,7 +111,7 @@ def dask(scratch: Path) -> None:
     """A Dask cluster on this machine against the pool, two workers each."""
     from distributed import LocalCluster
 
-    folder = honest(scratch / "dask", 60)
+    folder = honest(scratch / "dask", 150)
     pool = grade(folder, "--workers", "2")
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         grade(folder, "--dask", cluster.scheduler_address)

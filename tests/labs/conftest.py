@@ -11,8 +11,18 @@ import pytest
 
 from checker import platform, workspace
 from checker.course import Lab
+from checker.grading import judge
+from checker.jail import Jail, can_confine
+from checker.keys import grader_key
+from checker.lint import Script
+from checker.marking import WARM
+from checker.prove import models, notebooks
 from checker.replay import solve
+from checker.result import LabResult
+from tests.labs.forks import run_script
 from tests.support import COURSE, ROOT, free_port
+
+EVERYTHING = dict.fromkeys((*notebooks.PRELOADED, *models.PRELOADED, *WARM))
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +48,15 @@ def services(home):
     subprocess.run([*infra, "down"], check=True, capture_output=True)
 
 
+@pytest.fixture(scope="session")
+def warm_jail(home):
+    """One jail for all: that no submission harms the next is what a cohort lives by as well."""
+    with Jail(confined=can_confine(), preload=EVERYTHING) as jail:
+        yield jail
+
+
 class Bench:
-    """Starts, does and solves labs, each time in a fresh workspace."""
+    """Starts, does, solves and grades labs, each time in a fresh workspace."""
 
     def __init__(self, folder: Path, request: pytest.FixtureRequest, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.request, self.patch = folder, request, patch
@@ -50,6 +67,16 @@ class Bench:
             forget_experiments(self.request.getfixturevalue("services")["MLFLOW_TRACKING_URI"], lab)
         self.patch.setenv(workspace.WORK_VARIABLE, str(self.folder))
         return workspace.start(lab, ROOT, seed=seed)[0]
+
+    def after(self, script: Script, lab: Lab) -> workspace.Workspace:
+        """The workspace in which somebody did what `script` does."""
+        made = self.solved(lab) if script.after == "solution" else self.start(lab)
+        run_script(script.path, made.path)
+        return made
+
+    def judge(self, lab: Lab, made: workspace.Workspace) -> LabResult:
+        """The verdict, in the warm jail."""
+        return judge(lab, made, grader_key(), self.request.getfixturevalue("warm_jail"))[0]
 
     def solved(self, lab: Lab) -> workspace.Workspace:
         """A finished workspace; without services, a copy of one that is solved once."""

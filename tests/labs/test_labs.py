@@ -4,7 +4,6 @@ import pytest
 
 from checker.grading import grade
 from checker.lint import scripts
-from checker.replay import run_script
 from tests.support import COURSE, ROOT
 
 
@@ -41,18 +40,14 @@ def test_the_solution_earns_everything(bench, lab):
 
 @pytest.mark.parametrize(("lab", "script"), _cases("right"))
 def test_another_right_answer_is_accepted(bench, lab, script):
-    workspace = bench.solved(lab) if script.after == "solution" else bench.start(lab)
-    run_script(script.path, workspace.path)
-    result = grade(lab, workspace)
+    result = bench.judge(lab, bench.after(script, lab))
     assert result.outcome == "passed", _told(result)
     assert result.integrity == "ok", result.doubts
 
 
 @pytest.mark.parametrize(("lab", "script"), _cases("wrong"))
 def test_a_wrong_answer_fails_exactly_the_check_it_names(bench, lab, script):
-    workspace = bench.solved(lab) if script.after == "solution" else bench.start(lab)
-    run_script(script.path, workspace.path)
-    result = grade(lab, workspace)
+    result = bench.judge(lab, bench.after(script, lab))
     failed = {check.name for check in result.checks if check.outcome == "failed"}
     assert failed == {script.refused_by}, _told(result)
     assert not [check for check in result.checks if check.outcome == "error"], _told(result)
