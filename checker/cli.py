@@ -243,6 +243,7 @@ def report(folder: Path, **wanted: Any) -> None:
     if wanted["output"] and not wanted["layout"]:
         raise click.UsageError("-o is where the table of --csv goes")
     _, course = _course()
+    from checker.enrolment import ENROLMENTS, roster
     from checker.marks import read_settings
     from checker.report import cohort
     from checker.report.ledger import Ledger
@@ -250,7 +251,7 @@ def report(folder: Path, **wanted: Any) -> None:
 
     settings = read_settings(folder)
     with Store(folder / RESULTS_FILE, reading=True) as store:
-        ledger = Ledger.of(store, course, settings)
+        ledger = Ledger.of(store, course, settings, roster(folder / ENROLMENTS))
         for line in cohort.write(ledger, **wanted):
             click.echo(line, err=True)
 

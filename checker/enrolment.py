@@ -78,6 +78,11 @@ def enrol_all(folder: Path, cohort: str, learners: Iterable[str]) -> list[Path]:
     return made
 
 
+def roster(enrolments: Path) -> list[str]:
+    """Return the names of those for whom there is a file in the folder `enrolments`, sorted."""
+    return sorted(path.stem for path in enrolments.glob("*.json"))
+
+
 def enrol(path: Path) -> Enrolment:
     """Keep the enrolment in `path` as that of this machine's user; workspaces started from now on are theirs.
 

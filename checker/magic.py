@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 from checker.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
 LONGEST = 600
+CODE = re.compile("`([^`]+)`")
 
 
 def register(shell: InteractiveShell) -> None:
@@ -65,7 +69,9 @@ class Verdict:
 
         if self.problem:
             return f"<pre>{escape(self.problem)}</pre>"
-        return "".join(_table(result, escape) for result in self.results)
+        return "".join(
+            _table(result, lambda text: CODE.sub(r"<code>\1</code>", escape(text))) for result in self.results
+        )
 
 
 _PARTS = (("found", "found"), ("expected", "expected"), ("next", "next_step"))
@@ -78,21 +84,22 @@ def _marks(result: dict[str, Any]) -> str:
     return f"{result['earned']:g} of {result['possible']:g} marks{doubt}"
 
 
-def _table(result: dict[str, Any], escape: Any) -> str:
+def _table(result: dict[str, Any], shown: Callable[[str], str]) -> str:
     rows = []
     for check in result["checks"]:
         notes = []
         for message in check["messages"]:
-            notes += [f"<b>{name}:</b> {escape(message[key])}" for name, key in _PARTS if message[key]]
+            notes += [f"<b>{name}:</b> {shown(message[key])}" for name, key in _PARTS if message[key]]
         said = f"<br><small>{'<br>'.join(notes)}</small>" if notes else ""
         rows.append(
             f"<tr><td style='text-align:left'><b>{check['outcome']}</b></td>"
             f"<td style='text-align:right'>{check['earned']:g}/{check['points']:g}</td>"
-            f"<td style='text-align:left'>{escape(check['description'])}{said}</td></tr>"
+            f"<td style='text-align:left'>{shown(check['description'])}{said}</td></tr>"
         )
-    caption = f"Day {result['day']}: {escape(result['title'])}: {escape(_marks(result))}"
-    head = "<tr><th scope='col'>outcome</th><th scope='col'>marks</th><th scope='col'>check</th></tr>"
-    doubts = "".join(f"<p><b>{escape(each['level'])}:</b> {escape(each['reason'])}</p>" for each in result["doubts"])
+    caption = f"Day {result['day']}: {shown(result['title'])}: {shown(_marks(result))}"
+    left = "scope='col' style='text-align:left'"
+    head = f"<tr><th {left}>outcome</th><th scope='col'>marks</th><th {left}>check</th></tr>"
+    doubts = "".join(f"<p><b>{shown(each['level'])}:</b> {shown(each['reason'])}</p>" for each in result["doubts"])
     return (
         f"<table><caption style='text-align:left'>{caption}</caption><thead>{head}</thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{doubts}"

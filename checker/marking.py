@@ -17,6 +17,7 @@ from pathlib import Path
 
 from checker.archive import Refused
 from checker.course import Course, Lab, load_course
+from checker.enrolment import roster
 from checker.errors import CheckerError, Unavailable
 from checker.evidence import UNENROLLED, Identity
 from checker.jail import Jail
@@ -130,8 +131,8 @@ def _expect_own(job: Job, lab: Lab, identity: Identity) -> None:
         )
     if not job.enrolled or identity.seed == world_seed(read_key(job.key), job.learner):
         return
-    names = sorted(path.stem for path in job.classmates.glob("*.json"))
-    owner = next((name for name in names if world_seed(read_key(job.key), name) == identity.seed), None)
+    key = read_key(job.key)
+    owner = next((name for name in roster(job.classmates) if world_seed(key, name) == identity.seed), None)
     raise Refused(
         f"the workspace was started in {f'the world of {owner}' if owner else 'a world of nobody in this cohort'}",
         expected=f"the world of {clean(job.learner, 80)}, which the enrolment gives",

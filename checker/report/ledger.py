@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -31,17 +32,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The rows of `store` as `course` and `settings` count them, `now` being when the report is made."""
+    """The rows of `store` as `course` and `settings` count them, `now` being when the report is made.
+
+    `roster` are those who should be in it, whether they handed anything in or not.
+    """
 
     store: Store
     course: Course
     settings: CohortSettings
     now: datetime
+    roster: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, store: Store, course: Course, settings: CohortSettings) -> Ledger:
+    def of(cls, store: Store, course: Course, settings: CohortSettings, roster: Iterable[str] = ()) -> Ledger:
         """Return the ledger as of this moment."""
-        return cls(store, course, settings, datetime.now(UTC))
+        return cls(store, course, settings, datetime.now(UTC), tuple(roster))
 
     @cached_property
     def labs(self) -> list[LabSeen]:
@@ -55,9 +60,14 @@ class Ledger:
 
     def learners(self) -> Iterator[tuple[str, list[Entry]]]:
         """Yield each learner with an entry for each lab that they handed in; no more than one learner is held."""
-        standings = self.store.standings()
-        for learner, mine in itertools.groupby(standings, key=lambda standing: standing.row.learner):
-            yield learner, [Entry(each.row, self.marks(each.row), each.attempts, each.newer) for each in mine]
+        seen = ((each.row.learner, each) for each in self.store.standings())
+        # Both are sorted, so that each learner comes once.
+        both = heapq.merge(seen, ((learner, None) for learner in sorted(self.roster)), key=lambda pair: pair[0])
+        for learner, mine in itertools.groupby(both, key=lambda pair: pair[0]):
+            yield (
+                learner,
+                [Entry(each.row, self.marks(each.row), each.attempts, each.newer) for _, each in mine if each],
+            )
 
     def marks(self, row: Row) -> Marks | None:
         """The marks of `row`, or None where it has none."""

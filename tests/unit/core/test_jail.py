@@ -153,3 +153,12 @@ def test_a_slow_case_costs_no_other_its_turn(tmp_path):
     made["seconds"] = 2
     answer = run_task("notebook", made, tmp_path, Limits(seconds=60)).value
     assert answer == {"one": {"problem": "it did not answer within 2 seconds"}, "two": {"output": "1"}}
+
+
+def test_what_hangs_again_and_again_is_not_tried_for_ever(tmp_path):
+    made = notebook(tmp_path, "while True: pass")
+    made["cases"] |= {name: made["cases"]["one"] for name in ("two", "three", "four")}
+    made["seconds"] = 1
+    answer = run_task("notebook", made, tmp_path, Limits(seconds=60)).value
+    assert answer["two"] == {"problem": "it did not answer within 1 seconds"}
+    assert answer["three"] == answer["four"] == {"problem": "it was not tried, since 2 others did not end in time"}

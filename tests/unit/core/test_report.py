@@ -109,6 +109,9 @@ def test_the_notebooks_table_escapes_and_tells():
     assert "&lt;b&gt;x&lt;/b&gt;" in html
     assert "<b>next:</b> do [bold]it[/bold]" in html
     assert "3 of 6 marks" in html
+    coded = lab(PASSED.model_copy(update={"description": "`a < b` and ` alone."}))
+    html = Verdict(json.loads(report(coded).model_dump_json())["results"])._repr_html_()
+    assert "<code>a &lt; b</code> and ` alone." in html
     assert repr(Verdict([], "no workspace")) == "no workspace"
 
 

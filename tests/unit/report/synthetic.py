@@ -48,8 +48,8 @@ def filled(path, rows, version="1"):
     return store
 
 
-def ledger(store, settings=SETTINGS, now=datetime(2026, 4, 1, tzinfo=UTC)):
-    return Ledger(store, COURSE, settings, now)
+def ledger(store, settings=SETTINGS, now=datetime(2026, 4, 1, tzinfo=UTC), roster=()):
+    return Ledger(store, COURSE, settings, now, roster)
 
 
 def cohort(learners, seed=1):

@@ -49,10 +49,10 @@ def text_of(page):
 def pages(tmp_path):
     """Write rows and return the first page, and the pages of learners by their name."""
 
-    def write(rows, settings=SETTINGS, now=datetime(2026, 4, 1, tzinfo=UTC)):
+    def write(rows, settings=SETTINGS, now=datetime(2026, 4, 1, tzinfo=UTC), roster=()):
         with filled(tmp_path / "results.db", rows) as store:
-            index = write_pages(ledger(store, settings, now), tmp_path / "html").read_text()
-            names = sorted({each.learner for each in store.current()})
+            index = write_pages(ledger(store, settings, now, roster), tmp_path / "html").read_text()
+            names = sorted({each.learner for each in store.current()} | {*roster})
         found = re.findall(r'href="(learners/[^"]+)"', index)
         texts = {name: (tmp_path / "html" / file).read_text() for name, file in zip(names, found, strict=True)}
         return index, texts
@@ -213,6 +213,13 @@ def test_an_empty_cohort_has_a_page_too(pages):
     index, learners = pages([])
     assert "Nothing was graded yet." in index
     assert learners == {}
+
+
+def test_who_handed_nothing_in_is_there(pages):
+    index, texts = pages([row("ada", 3)], roster=("ada", "mia"))
+    assert "mia" in text_of(index)
+    assert "0" in text_of(texts["mia"])
+    assert "nothing" in text_of(texts["mia"]).lower()
 
 
 def test_before_a_lab_is_due_what_is_missing_costs_nothing(pages):

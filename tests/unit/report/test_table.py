@@ -20,10 +20,10 @@ OPEN = check("b", "error")
 
 @pytest.fixture
 def written(tmp_path):
-    def write(rows, layout, settings=SETTINGS):
+    def write(rows, layout, settings=SETTINGS, roster=()):
         with filled(tmp_path / "results.db", rows) as store:
             file = io.StringIO(newline="")
-            write_table(ledger(store, settings), layout, file)
+            write_table(ledger(store, settings, roster=roster), layout, file)
         return file.getvalue()
 
     return write
@@ -39,6 +39,13 @@ def test_canvas_has_its_columns_and_the_points_possible(written):
     )
     number = SETTINGS.model_copy(update={"learners_are": "number"})
     assert "ada,,ada,,,4,2.5\r\n" in written([], "canvas", number)
+
+
+def test_who_handed_nothing_in_has_a_row_too(written):
+    rows = [row("bob", 1), row("bob", 3), row("zoë", 3)]
+    text = written(rows, "moodle", roster=("zoë", "ada", "bob", "mia"))
+    body = [line.split(",") for line in text.splitlines()[1:]]
+    assert body == [["ada", "-", "-"], ["bob", "4", "4"], ["mia", "-", "-"], ["zoë", "-", "4"]]
 
 
 def test_nobody_is_taken_for_the_row_of_points(written):
