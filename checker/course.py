@@ -37,14 +37,39 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
+class Spoilt(Model):
+    """Other faults than those that a month of the case study has; see `checker.world.dirt`."""
+
+    kinds: tuple[
+        Literal[
+            "duplicate", "negative_amount", "timestamp_outside_month", "unknown_category", "empty_country", "cents"
+        ],
+        ...,
+    ] = Field(description="none of them: a clean delivery")
+    permille: int = Field(default=2, ge=1, le=300, description="of the rows, for each kind but `cents`")
+    channel: Literal["chip", "contactless", "online", "phone"] = "online"
+    from_day: int = Field(default=15, ge=1, le=28, description="from here on, the channel's amounts are in cents")
+    near: bool = Field(default=False, description="timestamps outside the month lie on the days around it")
+
+
 class Recipe(Model):
     """A table of the world: `table` names the kind, `months` which months it holds, in order."""
 
     table: Literal["transactions", "labels", "labelled", "features"]
     months: tuple[Month, ...]
-    dirty: bool = False
+    dirty: bool | Spoilt = Field(default=False, description="as delivered; with what faults, if not the month's own")
     holdout: bool = False
     rows: int | None = Field(default=None, ge=500, description="rows a month; all of them when left out")
+    without: tuple[str, ...] = Field(default=(), description="columns that are left out")
+    shuffled: str = Field(default="", description="a column whose values are dealt out anew among the rows")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.dirty and self.table != "transactions":
+            raise ValueError("only `transactions` are delivered with faults")
+        if isinstance(self.dirty, Spoilt) and len(self.months) != 1:
+            raise ValueError("faults are those of one month")
+        return self
 
 
 class Fixture(Recipe):
@@ -69,6 +94,7 @@ class Sources(Model):
     notebooks: tuple[RelativePath, ...] = ()
     git: bool = False
     dvc: bool = False
+    pipelines: bool = Field(default=False, description="the pipeline of `dvc.yaml` and `dvc.lock` in the root")
     mlflow: MlflowSource | None = None
 
 
@@ -124,6 +150,10 @@ class CommandCase(Model):
     data: dict[RelativePath, Recipe] = Field(default={}, description="path -> a table that lies there")
     arguments: tuple[str, ...] = Field(default=(), description="words after those of the command")
     plant: str = Field(default="", description="the name of a plant in checker/planted, module of the lab's name")
+    prepared: bool = Field(default=False, description="the data of the lab's module in checker/prepare lie there")
+    candidates: dict[RelativePath, str] = Field(
+        default={}, description="folder -> a model with the tables to judge it by, of checker/tasks/candidates"
+    )
 
 
 class CommandProof(Model):
@@ -136,9 +166,41 @@ class CommandProof(Model):
     name: str
     command: tuple[str, ...] = Field(min_length=1, description="`python -m MODULE ...` is run without a new process")
     files: tuple[RelativePath, ...] = Field(min_length=1, description="globs: what of the workspace the command needs")
+    committed: bool = Field(default=False, description="those files as the last git commit has them")
+    prepared: bool = Field(default=False, description="not the learner's files, but those of checker/prepare")
     outputs: tuple[RelativePath, ...] = Field(default=(), description="short texts that the command writes")
     seconds: int = Field(default=60, ge=1)
     cases: dict[str, CommandCase] = Field(min_length=1)
+
+
+class PipelineCase(Model):
+    """One reproduction of a pipeline: with other parameters, with other data, or once more with nothing changed."""
+
+    params: dict[str, tuple[int | float | str | bool, ...]] = Field(
+        default={}, description="dotted name in params.yaml -> values, of which the first is taken that it has not"
+    )
+    data: dict[RelativePath, Recipe] = Field(default={}, description="path -> a table that lies there")
+    again: bool = Field(default=False, description="run every stage again, whether it must be or not")
+
+
+class PipelineProof(Model):
+    """The learner's DVC pipeline, reproduced case by case: each stage in a folder with what it declares, no more.
+
+    The first case changes nothing; when one of its stages does not succeed, the others are not tried. A stage for
+    which nothing changed is not run again.
+    """
+
+    outputs: tuple[RelativePath, ...] = Field(default=(), description="short texts that are handed to the checks")
+    columns: tuple[str, ...] = Field(default=(), description="columns of the tables that are handed to the checks")
+    seconds: int = Field(default=60, ge=1, description="of CPU time that one stage may take")
+    cases: dict[str, PipelineCase] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PipelineProof:
+        first = next(iter(self.cases.values()))
+        if first.params or first.data or first.again:
+            raise ValueError("the first case of a pipeline changes nothing")
+        return self
 
 
 class Proofs(Model):
@@ -147,11 +209,12 @@ class Proofs(Model):
     notebooks: tuple[NotebookProof, ...] = ()
     models: tuple[ModelProof, ...] = ()
     commands: tuple[CommandProof, ...] = ()
+    pipelines: tuple[PipelineProof, ...] = Field(default=(), max_length=1)
 
     @property
     def need_jail(self) -> bool:
         """Whether anything of a learner's is run for them."""
-        return bool(self.notebooks or self.models or self.commands)
+        return bool(self.notebooks or self.models or self.commands or self.pipelines)
 
 
 class Module(Model):
@@ -190,6 +253,7 @@ class Lab(Model):
     status: Literal["ready", "planned"] = "planned"
     services: tuple[Literal["mlflow", "jupyter"], ...] = ()
     fixtures: tuple[Fixture, ...] = ()
+    prepared: bool = Field(default=False, description="a module of the lab's name in checker/prepare does the rest")
     evidence: Sources = Sources()
     proofs: Proofs = Proofs()
     weight: float = Field(default=1, ge=0, le=1000, description="how much the lab counts in a cohort's total")

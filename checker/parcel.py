@@ -22,6 +22,7 @@ from checker.evidence import Evidence
 from checker.evidence.dvc import Dvc, Output, Version
 from checker.evidence.foreign import LARGEST
 from checker.evidence.git import Git
+from checker.evidence.pipelines import Pipeline
 from checker.manifest import MODEL_ID, Piece, Tree, fold, unfit
 from checker.text import clean
 from checker.workspace import Workspace
@@ -104,11 +105,15 @@ def gather(lab: Lab, workspace: Workspace, evidence: Evidence, scratch: Path) ->
     """
     parcel, root = Parcel(), workspace.path
     notebooks = (*lab.evidence.notebooks, *(proof.notebook for proof in lab.proofs.notebooks))
-    declared = (*lab.evidence.files, *(path for proof in lab.proofs.commands for path in proof.files))
+    # What git tracks is taken along below, and what the grader prepared lies there already.
+    commands = [proof for proof in lab.proofs.commands if not (proof.committed or proof.prepared)]
+    declared = (*lab.evidence.files, *(path for proof in commands for path in proof.files))
     for group, patterns in (("notebooks", notebooks), ("declared files", declared)):
         _plain(parcel, group, root, matching(root, patterns))
     if lab.evidence.dvc and evidence.dvc is not None and evidence.dvc.present:
         _dvc(parcel, root, evidence, evidence.dvc)
+    if evidence.pipeline is not None and evidence.pipeline.present:
+        _pipeline(parcel, root, evidence.pipeline)
     if lab.evidence.git and evidence.git is not None and evidence.git.present:
         _git(parcel, root, evidence.git)
         _plain(parcel, "files that git tracks", root, (blob.path for blob in evidence.git.head))
@@ -205,6 +210,23 @@ def _dvc(parcel: Parcel, root: Path, evidence: Evidence, dvc: Dvc) -> None:
         for md5 in sorted(named):
             path = f"files/md5/{md5[:2]}/{md5[2:]}"
             parcel.add(group, tree, prefix + path, store / path, store)
+
+
+def _pipeline(parcel: Parcel, root: Path, pipeline: Pipeline) -> None:
+    """Take a pipeline along with all that its sums were computed from; what cannot be read here is not sent."""
+    from checker.collect.dvc import NEVER_TRACKED
+
+    links = [link for stage in pipeline.stages for link in (*stage.deps, *stage.outs) if link.md5 is not None]
+    params = [param.file for stage in pipeline.stages for param in stage.params]
+    _plain(parcel, "the pipeline", root, ("dvc.yaml", "dvc.lock", ".dvcignore", "params.yaml", *params))
+    for path in dict.fromkeys(link.path for link in links):
+        if not (root / path).is_dir():
+            _plain(parcel, "the pipeline", root, [path])
+            continue
+        for folder, folders, files in os.walk(root / path):
+            folders[:] = sorted(name for name in folders if name not in NEVER_TRACKED)
+            inside = os.path.relpath(folder, root).replace(os.sep, "/")
+            _plain(parcel, "the pipeline", root, (posixpath.join(inside, name) for name in sorted(files)))
 
 
 def _config(parcel: Parcel, root: Path, path: str, evidence: Evidence) -> None:

@@ -153,6 +153,10 @@ def _fill(draft: Path, lab: Lab, built: Path, learner: str, seed: int) -> Worksp
     for path, content in make_fixtures(lab, seed).items():
         (draft / path).parent.mkdir(parents=True, exist_ok=True)
         (draft / path).write_bytes(content)
+    if lab.prepared:
+        from checker.prepare import load_preparation
+
+        load_preparation(lab).fill(draft, lab, seed)
     identity = Identity(
         lab=lab.name,
         learner=learner,

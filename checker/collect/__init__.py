@@ -51,6 +51,8 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         part("git", lambda: collector("git").collect_git(root))
     if sources.dvc:
         part("dvc", lambda: collector("dvc").collect_dvc(root, parts.get("git"), carried))
+    if sources.pipelines:
+        part("pipeline", lambda: collector("pipelines").collect_pipeline(root))
     if sources.mlflow is not None and carried is not None:
         part("mlflow", lambda: _carried_mlflow(carried))
     elif (mlflow := sources.mlflow) is not None:
@@ -58,7 +60,12 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         part("mlflow", lambda: collector("mlflow").collect_mlflow(address, mlflow))
     # Not from the marker: what a learner's file says of them could be anything.
     fixtures = {path: sha256(content) for path, content in make_fixtures(lab, workspace.identity.seed).items()}
-    return Evidence(workspace=workspace.identity, fixtures=fixtures, **parts, gaps=gaps)
+    prepared = {}
+    if lab.prepared:
+        from checker.prepare import load_preparation
+
+        prepared = load_preparation(lab).truth(lab, workspace.identity.seed)
+    return Evidence(workspace=workspace.identity, fixtures=fixtures, prepared=prepared, **parts, gaps=gaps)
 
 
 def _carried_mlflow(carried: Carried) -> Mlflow:

@@ -16,7 +16,7 @@ from checker.collect.git import Ignored
 from checker.collect.reading import CHUNK, HIDDEN, Unreadable, open_file, open_plain, read_plain
 from checker.evidence.dvc import Broken, Dvc, Entry, Object, Output, Remote, Stored, Version
 from checker.evidence.foreign import LARGEST, ForeignText, mapping, parse_yaml, sequence
-from checker.evidence.git import Git
+from checker.evidence.git import Blob, Git
 from checker.text import clean
 from checker.workspace import Carried
 
@@ -202,7 +202,7 @@ def _is_name(path: str) -> bool:
 def _verified(root: Path, output: Output, stores: _Stores, ignored: Ignored | None) -> Output:
     read = output.model_copy(
         update={
-            "workspace_md5": _current(root / output.path, root),
+            "workspace_md5": md5_now(root / output.path, root),
             "entries": stores.entries(output.md5),
             "cache": stores.in_cache(output.md5),
             "remote": stores.in_remote(output.md5),
@@ -213,10 +213,20 @@ def _verified(root: Path, output: Output, stores: _Stores, ignored: Ignored | No
     return read.model_copy(update={"exposed": tuple(path for path in read.files if not ignored(path))})
 
 
-def _current(path: Path, root: Path) -> str | None:
+def ignored_by_dvc(root: Path) -> Ignored | None:
+    """Return what `.dvcignore` in the root leaves out of directories, or None where there is no such file."""
+    try:
+        text = read_plain(root / ".dvcignore", root, LARGEST).decode("utf-8")
+    except (FileNotFoundError, Unreadable, OSError, UnicodeDecodeError):
+        return None
+    # The same patterns as git's.
+    return Ignored(Git(head=(Blob(path=".gitignore", sha="", size=len(text), text=text),)))
+
+
+def md5_now(path: Path, root: Path, ignored: Ignored | None = None) -> str | None:
     """Return the MD5 sum that DVC gives the bytes at `path` now, or None where nothing readable is.
 
-    A `.dvcignore` is not obeyed: what it leaves out of a directory counts here.
+    What is `ignored` is left out of a directory; without it, all of the directory counts.
     """
     try:
         if path.is_symlink() or not path.is_dir():
@@ -227,7 +237,10 @@ def _current(path: Path, root: Path) -> str | None:
         for folder, folders, files, descriptor in os.fwalk(path, follow_symlinks=False):
             folders[:] = [name for name in folders if name not in NEVER_TRACKED]
             prefix = "" if folder == str(path) else os.path.relpath(folder, path).replace(os.sep, "/") + "/"
+            inside = "" if ignored is None else os.path.relpath(folder, root).replace(os.sep, "/")
             for name in files:
+                if ignored is not None and ignored(f"{inside}/{name}".removeprefix("./")):
+                    continue
                 entries.append({"md5": _sum(open_file(name, descriptor)), "relpath": prefix + name})
                 if len(entries) > MOST_ENTRIES:
                     return None

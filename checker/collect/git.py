@@ -13,7 +13,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import islice
@@ -21,7 +21,7 @@ from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checker.collect.reading import Unreadable, read_plain
+from checker.collect.reading import Unreadable, matcher, read_plain
 from checker.evidence.git import Blob, Commit, Git
 from checker.text import clean
 
@@ -71,6 +71,42 @@ def collect_git(root: Path) -> Git:
     except Exception as error:
         # dulwich raises whatever a broken object leads it to; none of it is the checker's fault.
         return Git(present=True, problem=clean(f"{type(error).__name__}: {error}"))
+
+
+def committed(root: Path, patterns: tuple[str, ...], largest: int) -> dict[str, bytes]:
+    """Return the plain files of the last commit that one of the globs matches, as that commit has them.
+
+    Raises:
+        Unreadable: the repository cannot be read, or they have more than `largest` bytes together.
+    """
+    from dulwich.refs import DiskRefsContainer
+
+    folder, pattern = root / ".git", matcher(patterns)
+    if not os.path.lexists(folder):
+        return {}
+    found: dict[str, bytes] = {}
+    left = largest
+    try:
+        _refuse_unsafe(folder)
+        objects = _Objects(folder)
+        with closing(objects.store):
+            objects.refuse_large()
+            head_name: Any = b"HEAD"
+            refs = DiskRefsContainer(str(folder))
+            if head_name not in refs:
+                return {}
+            for path, sha in sorted(_tree(objects, objects[refs[head_name]].tree).items()):
+                if pattern.fullmatch(path):
+                    left -= objects.blob(path, sha).size
+                    if left < 0:
+                        raise Unreadable(f"have more than {largest >> 20} MiB together")
+                    found[path] = objects.store.get_raw(sha)[1]  # type: ignore[arg-type]
+    except Unreadable:
+        raise
+    except Exception as error:
+        # As above: dulwich raises whatever a broken object leads it to.
+        raise Unreadable(f"cannot be read from the last commit: {clean(error, 200)}") from error
+    return found
 
 
 def _refuse_unsafe(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -13,6 +13,7 @@ from checker.evidence.files import Files
 from checker.evidence.git import Git
 from checker.evidence.mlflow import Mlflow
 from checker.evidence.notebook import Notebooks
+from checker.evidence.pipelines import Pipeline
 from checker.evidence.proofs import Proofs
 
 UNENROLLED = "me"
@@ -43,17 +44,20 @@ class Gap(Record):
 
 
 class Evidence(Record):
-    """All evidence of one lab. `fixtures` are the digests (SHA-256) of the files that the world gave it at the start.
+    """All evidence of one lab. `fixtures` are the digests (SHA-256) of the files that the world gave it at the start,
+    `prepared` what is true of what was prepared for the learner; both are made again from the seed.
 
     A part is None where course.yaml declares none, or where `gaps` says why it could not be read.
     """
 
     workspace: Identity
     fixtures: dict[str, str] = {}
+    prepared: dict[str, Any] = {}
     files: Files | None = None
     notebooks: Notebooks | None = None
     git: Git | None = None
     dvc: Dvc | None = None
+    pipeline: Pipeline | None = None
     mlflow: Mlflow | None = None
     proofs: Proofs | None = None
     gaps: dict[str, Gap] = {}
@@ -82,6 +86,11 @@ class View:
         return self._evidence.fixtures
 
     @property
+    def prepared(self) -> dict[str, Any]:
+        """What is true of what was prepared for the learner, made again from the seed."""
+        return self._evidence.prepared
+
+    @property
     def files(self) -> Files:
         """The declared files."""
         return self._part("files", self._evidence.files)
@@ -100,6 +109,11 @@ class View:
     def dvc(self) -> Dvc:
         """The DVC repository of the workspace."""
         return self._part("dvc", self._evidence.dvc)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The DVC pipeline of the workspace."""
+        return self._part("pipeline", self._evidence.pipeline)
 
     @property
     def mlflow(self) -> Mlflow:

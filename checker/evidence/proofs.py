@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from checker.errors import Failed
 from checker.evidence.base import Record
+from checker.text import clean
+
+SLOW = re.compile(" not (answer|end) within | seconds of CPU time")
 
 
 class NotebookRun(Record):
@@ -68,7 +72,8 @@ class TableDigest(Record):
 class CommandRun(Record):
     """One case of a command's re-execution: its exit `status` and the end of what it printed, or the `problem`.
 
-    `outputs` are the declared texts that it wrote, as far as it did, `inputs` the tables that lay there, both by path.
+    `outputs` are the declared texts that it wrote, as far as it did, `inputs` the tables that lay there, both by path;
+    `spoilt` has for those that were delivered with faults the numbers of the rows, from 0, by the kind of dirt.
     """
 
     command: str
@@ -77,7 +82,51 @@ class CommandRun(Record):
     printed: str = ""
     outputs: dict[str, str] = {}
     inputs: dict[str, str] = {}
+    spoilt: dict[str, dict[str, tuple[int, ...]]] = {}
     problem: str | None = None
+
+
+class StageRun(Record):
+    """One stage in one case of a pipeline's reproduction.
+
+    `ran` says that what it depends on is not what it was in the first case, so that it had to run; `outs` are the MD5
+    sums, as DVC counts them, of the declared outputs that it wrote. In the first case, `agrees` says for those of
+    them that the lock file knows whether it tells the same: byte for byte, or in a text but for the last digits of
+    numbers; None where that cannot be told.
+    """
+
+    stage: str
+    ran: bool = True
+    status: int | None = None
+    printed: str = ""
+    outs: dict[str, str] = {}
+    agrees: dict[str, bool | None] = {}
+    problem: str | None = None
+
+
+class PipelineRun(Record):
+    """One case of a pipeline's reproduction: its stages in order, as far as they came.
+
+    `params` are the parameters that were changed; `outputs` the declared texts that were written, by path; `tables`
+    those of the world that lay there, with the declared columns: in the first case what the lab began with, in the
+    others what was put in its place.
+    """
+
+    case: str
+    params: dict[str, int | float | str | bool] = {}
+    stages: tuple[StageRun, ...] = ()
+    outputs: dict[str, str] = {}
+    tables: dict[str, str] = {}
+    problem: str | None = None
+
+    def stage(self, name: str) -> StageRun | None:
+        """Return what became of the stage, or None where it was not reached."""
+        return next((each for each in self.stages if each.stage == name), None)
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """The stages that had to run."""
+        return tuple(each.stage for each in self.stages if each.ran)
 
 
 class Proofs(Record):
@@ -87,6 +136,7 @@ class Proofs(Record):
     scores: tuple[Score, ...] = ()
     tables: tuple[TableDigest, ...] = ()
     commands: tuple[CommandRun, ...] = ()
+    pipelines: tuple[PipelineRun, ...] = ()
 
     def notebook(self, path: str, case: str) -> NotebookRun:
         """Return the re-execution of `path` in `case`; the check fails when the notebook did not run through."""
@@ -94,7 +144,7 @@ class Proofs(Record):
         if run is None:
             raise LookupError(f"no proof of {path!r} in case {case!r}")
         if run.problem:
-            slow = " not answer within " in run.problem or " not end within " in run.problem
+            slow = SLOW.search(run.problem)
             mend = f"restart the kernel of `{path}`, run all cells, and mend the first that fails"
             raise Failed(
                 f"`{path}`, run again from a clean kernel (case `{case}`): {run.problem}",
@@ -107,7 +157,7 @@ class Proofs(Record):
         """Return the re-execution of the command `name` in `case`; the check fails when it did not come to an end."""
         run = self.find_command(name, case)
         if run.problem:
-            slow = " not answer within " in run.problem or " not end within " in run.problem
+            slow = SLOW.search(run.problem)
             raise Failed(
                 f"the command `{name}`, run again in a copy of your files (case `{case}`): {run.problem}",
                 expected="a command that comes to its end in a fresh folder",
@@ -120,6 +170,27 @@ class Proofs(Record):
         run = next((each for each in self.commands if (each.command, each.case) == (name, case)), None)
         if run is None:
             raise LookupError(f"no proof of the command {name!r} in case {case!r}")
+        return run
+
+    def pipeline(self, case: str) -> PipelineRun:
+        """Return the reproduction of the pipeline in `case`; the check fails when it did not come to an end."""
+        run = next((each for each in self.pipelines if each.case == case), None)
+        if run is None:
+            raise LookupError(f"no proof of the pipeline in case {case!r}")
+        if run.problem:
+            changed = " and ".join(f"`{key}: {value}`" for key, value in run.params.items())
+            when = (
+                f" with {clean(changed, 120)}"
+                if changed
+                else " with other data"
+                if run.tables and run is not self.pipelines[0]
+                else ""
+            )
+            raise Failed(
+                f"the pipeline, run again{when}, each stage by itself: {run.problem}",
+                expected="stages that run to their end in a folder that holds what they declare, and write all outputs",
+                next_step="declare in `dvc.yaml` what the stage reads and writes, then `dvc repro`",
+            )
         return run
 
     def score(self, model_id: str, table: str) -> Score | None:

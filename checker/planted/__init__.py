@@ -11,18 +11,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Change = Callable[[Callable[..., Any]], Callable[..., Any]]
+Edit = Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class Plant:
-    """Files that are written over the learner's, and changes of functions: `module:function` -> what makes the new one.
+    """Files that are written over the learner's, edits of their texts, and changes of functions.
 
-    A change is given the learner's function and returns the one that takes its place. It travels as its source, so it
-    imports what it needs inside, and uses nothing of the module that it stands in.
+    `edits` has the path of a text and what makes the new one of it, in the grader's process, whatever it may be.
+    `changes` has `module:function` and what makes the new one. A change is given the learner's function and returns
+    the one that takes its place. It travels as its source, so it imports what it needs inside, and uses nothing of
+    the module that it stands in.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     changes: Mapping[str, Change] = field(default_factory=dict)
+    edits: Mapping[str, Edit] = field(default_factory=dict)
 
 
 def load_plants(module: str) -> dict[str, Plant]:

@@ -28,6 +28,11 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence, key: bytes, jail: 
             from checker.prove.commands import run_again
 
             commands = [run for each in wanted.commands for run in run_again(each, lab, workspace, key, jail)]
+        pipelines = []
+        if wanted.pipelines:
+            from checker.prove.pipelines import reproduce
+
+            pipelines = [*reproduce(lab, workspace, evidence, key, jail)]
         if wanted.models and evidence.mlflow is not None:
             from checker.prove.models import score
 
@@ -37,7 +42,13 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence, key: bytes, jail: 
                 tables += known
     except CheckerError as error:
         return evidence.model_copy(update={"gaps": evidence.gaps | {"proofs": Gap.of(error)}})
-    proofs = Proofs(notebooks=tuple(runs), scores=tuple(scores), tables=tuple(tables), commands=tuple(commands))
+    proofs = Proofs(
+        notebooks=tuple(runs),
+        scores=tuple(scores),
+        tables=tuple(tables),
+        commands=tuple(commands),
+        pipelines=tuple(pipelines),
+    )
     gaps = evidence.gaps
     if wanted.models and "mlflow" in gaps:
         gaps = gaps | {"proofs": gaps["mlflow"]}

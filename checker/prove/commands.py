@@ -19,10 +19,13 @@ from checker.course import CommandProof, Lab
 from checker.errors import Unavailable
 from checker.evidence.foreign import mapping
 from checker.evidence.proofs import CommandRun
-from checker.jail import CORES, Jail, Limits
+from checker.jail import PATIENCE, Jail, Limits
 from checker.manifest import unfit
 from checker.planted import Plant, load_plants, nothing, source_of
-from checker.recipes import make_table
+from checker.prepare import load_preparation
+from checker.prove.candidates import PRELOADED as LENT
+from checker.prove.candidates import SHARED, make_candidates
+from checker.recipes import find_dirt, make_table
 from checker.text import clean
 from checker.workspace import Workspace
 
@@ -38,7 +41,11 @@ PLUGIN = re.compile(rb"-n[ =]?(?:\d|auto|logical)|anyio|faker|hydra|hypothesis|r
 """Where the files say nothing of the kind, pytest's plugins are not loaded: they cost more than all the rest."""
 LARGEST_STATUS = 255
 KEPT_BACK = "what it printed is kept back, since it may quote rows that you are not to see"
-PRELOADED = ("pandas", "sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection", "sklearn.pipeline")
+PRELOADED = (
+    *("pandas", "sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection", "sklearn.pipeline"),
+    *("pandera.pandas", "pandera.io.pandas_io", "pandera.backends.pandas.container"),
+    *("pandera.strategies.pandas_strategies", "great_expectations"),
+)
 """What a learner's code is likely to import, paid for once and not in each case."""
 
 
@@ -52,44 +59,54 @@ def run_again(proof: CommandProof, lab: Lab, workspace: Workspace, key: bytes, j
         raise Unavailable(
             f"`{proof.command[0]}` is not installed", expected="it on PATH", next_step="run `sh infra/system.sh`"
         )
+    seed = workspace.identity.seed
+    prepared = load_preparation(lab) if lab.prepared else None
     try:
-        files = _brought(proof, workspace)
+        files = prepared.sources(lab, seed) if prepared and proof.prepared else _brought(proof, workspace)
     except Unreadable as error:
         yield from _all(proof, f"the files for it {error}")
         return
     if not files:
         yield from _all(proof, "none of the files is there that it needs")
         return
-    seed = workspace.identity.seed
+    given = prepared.data(lab, seed) if prepared and any(case.prepared for case in proof.cases.values()) else {}
     tables = {
-        name: {path: make_table(recipe, seed, key).to_csv() for path, recipe in case.data.items()}
+        name: (given if case.prepared else {})
+        | {path: make_table(recipe, seed, key).to_csv() for path, recipe in case.data.items()}
         for name, case in proof.cases.items()
     }
     first, *others = proof.cases
     random.SystemRandom().shuffle(others)
+    lent = _lent(proof, seed, key, jail)
     with tempfile.TemporaryDirectory(prefix="checker-command-") as scratch:
         root = Path(scratch)
         # Sorted by name, what is the case's own comes after this, and over it.
-        _write(root / "common", files)
+        # What the command is to write is not there before it.
+        brought = {path: content for path, content in files.items() if path not in proof.outputs}
+        _write(root / "common", brought | lent.pop("", {}))
         requests = {}
-        for number, (name, own) in enumerate(_own(proof, lab).items()):
-            _write(root / f"own-{number}", tables[name] | own)
+        written = [*_own(proof, lab, files).items()]
+        random.SystemRandom().shuffle(written)
+        for number, (name, own) in enumerate(written):
+            _write(root / f"own-{number}", tables[name] | lent.get(name, {}) | own)
             requests[name] = {"folder": f"own-{number}", "command": [*proof.command, *proof.cases[name].arguments]}
         request = {
             "common": "common",
             "environment": _environment(files),
             "cases": {name: requests[name] for name in (first, *others)},
             "outputs": list(proof.outputs),
-            "seconds": proof.seconds,
+            "seconds": PATIENCE * proof.seconds,
         }
-        limits = Limits(proof.seconds * len(requests) + STARTING, CORES * proof.seconds)
+        limits = Limits(PATIENCE * proof.seconds * len(requests) + STARTING, proof.seconds)
         answer = jail.run("command", request, root, limits, _wanted(proof, files))
     answers = mapping(answer.value)
     for name in proof.cases:
         said = {"problem": answer.problem} if answer.problem else mapping(answers.get(name))
         inputs = {path: content.decode("utf-8") for path, content in tables[name].items()}
-        hidden = any(recipe.holdout for recipe in proof.cases[name].data.values())
-        yield CommandRun(command=proof.name, case=name, inputs=inputs, **_judged(said, hidden))
+        data = proof.cases[name].data
+        hidden = any(recipe.holdout for recipe in data.values()) or bool(proof.cases[name].candidates)
+        spoilt = {path: dirt for path, recipe in data.items() if (dirt := find_dirt(recipe, seed, key))}
+        yield CommandRun(command=proof.name, case=name, inputs=inputs, spoilt=spoilt, **_judged(said, hidden))
 
 
 def _all(proof: CommandProof, problem: str) -> Iterator[CommandRun]:
@@ -99,6 +116,14 @@ def _all(proof: CommandProof, problem: str) -> Iterator[CommandRun]:
 
 def _brought(proof: CommandProof, workspace: Workspace) -> dict[str, bytes]:
     """Return the files that the command needs; what could not travel in a submission is not there here either."""
+    if proof.committed:
+        from checker.collect.git import committed
+
+        return {
+            path: content
+            for path, content in committed(workspace.path, proof.files, LARGEST_COPIED).items()
+            if not unfit(path)
+        }
     files: dict[str, bytes] = {}
     total = 0
     for path in matching(workspace.path, proof.files):
@@ -116,17 +141,40 @@ def _brought(proof: CommandProof, workspace: Workspace) -> dict[str, bytes]:
     return files
 
 
-def _own(proof: CommandProof, lab: Lab) -> dict[str, dict[str, bytes]]:
-    """Return for each case the files that are planted, and the plan of changes: of the same functions in all cases."""
+def _own(proof: CommandProof, lab: Lab, files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """Return for each case the files that are planted, and the plan of changes: of the same functions in all cases.
+
+    A file that is edited in one case is written anew in all of them.
+    """
     known = load_plants(lab.module_name) if any(case.plant for case in proof.cases.values()) else {}
     plants = {name: known[case.plant] if case.plant else Plant() for name, case in proof.cases.items()}
     targets = sorted({target for plant in plants.values() for target in plant.changes})
+    edited = sorted({path for plant in plants.values() for path in plant.edits if path in files})
     own: dict[str, dict[str, bytes]] = {}
     for name, plant in plants.items():
         changes = {target: source_of(plant.changes.get(target, nothing)) for target in targets}
-        own[name] = {path: text.encode() for path, text in plant.files.items()}
+        own[name] = {path: _edited(files[path], plant, path) for path in edited}
+        own[name] |= {path: text.encode() for path, text in plant.files.items()}
         own[name][".plan/changes.json"] = json.dumps(changes).encode()
     return own
+
+
+def _lent(proof: CommandProof, seed: int, key: bytes, jail: Jail) -> dict[str, dict[str, bytes]]:
+    """Return for each case the files of the models that it is handed, and under the empty name what all cases have."""
+    wanted = {name: case.candidates for name, case in proof.cases.items() if case.candidates}
+    if not wanted:
+        return {}
+    made = make_candidates((each for case in wanted.values() for each in case.values()), seed, key, jail)
+    folders = {folder for case in wanted.values() for folder in case}
+    lent = {"": {f"{folder}/{path}": content for folder in folders for path, content in made[SHARED].items()}}
+    for name, case in wanted.items():
+        lent[name] = {f"{at}/{path}": content for at, each in case.items() for path, content in made[each].items()}
+    return lent
+
+
+def _edited(content: bytes, plant: Plant, path: str) -> bytes:
+    edit = plant.edits.get(path)
+    return edit(content.decode("utf-8", "replace")).encode() if edit else content
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -145,7 +193,10 @@ def _wanted(proof: CommandProof, files: Mapping[str, bytes]) -> list[str]:
     if proof.command[:2] != ("python", "-m"):
         return []
     sources = b"\n".join(content for path, content in files.items() if path.endswith(".py"))
-    pytest = ["pytest", *(f"_pytest.{name}" for name in PYTEST.split())] if "pytest" in proof.command else []
+    tested = "pytest" in proof.command or b"pytest" in sources
+    pytest = ["pytest", *(f"_pytest.{name}" for name in PYTEST.split())] if tested else []
+    if any(case.candidates for case in proof.cases.values()):
+        pytest += [*LENT, *(("mlflow.pyfunc.model",) if b"pyfunc" in sources else ())]
     return [*pytest, *(name for name in PRELOADED if name.split(".")[0].encode() in sources)]
 
 

@@ -14,7 +14,7 @@ from checker.course import ModelProof
 from checker.evidence import Evidence
 from checker.evidence.mlflow import Experiment, LoggedModel, Mlflow
 from checker.evidence.proofs import Score, TableDigest
-from checker.jail import CORES, Answer, Jail, Limits
+from checker.jail import PATIENCE, Answer, Jail, Limits
 from checker.recipes import make_table
 from checker.text import clean
 from checker.workspace import Carried
@@ -143,8 +143,9 @@ def _ask(proof: ModelProof, tables: Mapping[str, Table], models: dict[str, str],
         (folder / place).mkdir(exist_ok=True)
         columns = {key: column for key, column in table.items() if key != proof.target}
         np.savez(folder / place / f"{name}.npz", allow_pickle=False, **columns)
-    request = {"models": models, "seconds": min(SECONDS_A_MODEL, proof.seconds)} | places
-    return jail.run("score", request, folder, Limits(proof.seconds, CORES * proof.seconds, MEMORY), PRELOADED)
+    each = min(SECONDS_A_MODEL, proof.seconds)
+    request = {"models": models, "seconds": PATIENCE * each} | places
+    return jail.run("score", request, folder, Limits(PATIENCE * proof.seconds, each, MEMORY), PRELOADED)
 
 
 def _part(value: Any, name: str) -> Any:

@@ -19,7 +19,7 @@ from checker.collect.reading import Unreadable, matching, read_plain
 from checker.course import Lab, NotebookCase, NotebookProof
 from checker.evidence.foreign import ForeignText, mapping, parse_json
 from checker.evidence.proofs import NotebookRun
-from checker.jail import CORES, Jail, Limits
+from checker.jail import PATIENCE, Jail, Limits
 from checker.keys import derive
 from checker.recipes import make_fixtures, make_table
 from checker.workspace import Workspace
@@ -39,8 +39,9 @@ PRELOADED = (
 """What a notebook is likely to import, paid for once and not in each case."""
 OUTPUT = Path("output", "result.json")
 OUR_WORDS = re.compile(
-    r"it (did not (answer|end) within \d{1,6} seconds|ended its process before it answered|"
-    r"started \d{1,6} (processes|threads)|took \d{1,6} MiB of memory|ran, but wrote nothing)"
+    r"it (did not (answer|end) within \d{1,6} seconds|used more than \d{1,6} seconds of CPU time|"
+    r"ended its process before it answered|started \d{1,6} (processes|threads)|took \d{1,6} MiB of memory|"
+    r"ran, but wrote nothing)"
     r"|what it wrote as its output (is no plain file|cannot be read)"
 )
 FAILED_CELL = re.compile(r"(code cell \d{1,4} ends with) ([A-Z][A-Za-z]{1,40})\b")
@@ -151,10 +152,10 @@ def _run(proof: NotebookProof, files: dict[str, bytes], trials: dict[str, Trial]
         request = {
             "notebook": proof.notebook,
             "output": str(OUTPUT),
-            "seconds": proof.seconds,
+            "seconds": PATIENCE * proof.seconds,
             "cases": requests,
         }
-        limits = Limits(proof.seconds * len(trials) + STARTING, CORES * proof.seconds)
+        limits = Limits(PATIENCE * proof.seconds * len(trials) + STARTING, proof.seconds)
         answer = jail.run("notebook", request, root, limits, _wanted(files[proof.notebook]))
     answers = mapping(answer.value)
     for name, trial in trials.items():

@@ -8,8 +8,9 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -17,14 +18,21 @@ from checker.tasks.places import Cell, Furniture, Parts, Place, Then, open_paylo
 from checker.tasks.zygote import Zygote
 
 LARGEST = 8 << 20
+MOST_LATE = 2
 WATCH_EVERY = 0.1
 THREADS_EACH = 32
 GRACE = 1.0
 """Seconds for a process to end that has answered."""
 
+Case = TypeVar("Case")
+
 
 class Silent(Exception):
     """Learner code that ended, or had to be ended, without an answer; the message completes `it ...`."""
+
+
+class Late(Silent):
+    """It was still at work when its time by the clock was over."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Cells:
         with that folder when no learner code is left. The answer may be anything: the caller must look at types.
 
         Raises:
-            Silent: no answer, too long an answer, or none that is JSON.
+            Silent: no answer, too long an answer, or none that is JSON. Late: none in time.
             OSError: the place could not be made.
         """
         furniture = Furniture(self.payload, parts, self.limits["scratch"])
@@ -87,7 +95,8 @@ class Cells:
             process = self.zygote.spawn(order, writing, place.namespaces)
         finally:
             os.close(writing)
-        ends, look, said, problem = time.monotonic() + seconds, time.monotonic() + WATCH_EVERY, bytearray(), None
+        ends, look, said = time.monotonic() + seconds, time.monotonic() + WATCH_EVERY, bytearray()
+        problem: Silent | None = None
         ended, sources = False, (reading, self.zygote.fileno())
         try:
             while problem is None:
@@ -100,9 +109,9 @@ class Cells:
                     break
                 now = time.monotonic()
                 if len(said) > LARGEST:
-                    problem = "answered too much"
+                    problem = Silent("answered too much")
                 elif now > ends:
-                    problem = f"did not answer within {seconds:g} seconds"
+                    problem = Late(f"did not answer within {seconds:g} seconds")
                 elif now > look:
                     look = now + WATCH_EVERY
                     problem = self._too_much(place.watch(process))
@@ -117,12 +126,12 @@ class Cells:
                 os.kill(process, signal.SIGKILL)
         status, cpu = self.zygote.ended()
         if problem is None and not said:
-            problem = "ended its process before it answered" + self._ended_by(status, cpu)
+            problem = Silent(self._ended_by(status, cpu))
         if problem is not None:
-            raise Silent(problem)
+            raise problem
         return bytes(said)
 
-    def _too_much(self, family: list[psutil.Process]) -> str | None:
+    def _too_much(self, family: list[psutil.Process]) -> Silent | None:
         resident, count, threads = 0, 0, 0
         for each in family:
             with contextlib.suppress(psutil.Error):
@@ -130,23 +139,40 @@ class Cells:
                 threads += each.num_threads()
                 count += 1
         if count > self.limits["processes"]:
-            return f"started {count} processes, more than {self.limits['processes']}"
+            return Silent(f"started {count} processes, more than {self.limits['processes']}")
         if threads > THREADS_EACH * self.limits["processes"]:
-            return f"started {threads} threads, more than {THREADS_EACH * self.limits['processes']}"
+            return Silent(f"started {threads} threads, more than {THREADS_EACH * self.limits['processes']}")
         # What forks share was counted once for each.
         if resident > self.limits["resident"] and (resident := sum(map(_share, family))) > self.limits["resident"]:
-            return f"took {resident >> 20} MiB of memory, more than {self.limits['resident'] >> 20}"
+            return Silent(f"took {resident >> 20} MiB of memory, more than {self.limits['resident'] >> 20}")
         return None
 
     def _ended_by(self, status: int, cpu: float) -> str:
+        ended = "ended its process before it answered"
         if not os.WIFSIGNALED(status):
-            return ""
-        number = os.WTERMSIG(status)
+            return ended
+        number, most = os.WTERMSIG(status), self.limits["cpu_seconds"]
         name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+        if name == "SIGXCPU" or cpu >= most - 1:
+            return f"used more than {most} seconds of CPU time"
         hint = {"SIGKILL": ", perhaps for too much memory", "SIGXFSZ": ", for too large a file"}.get(name, "")
-        if name == "SIGXCPU" or cpu >= self.limits["cpu_seconds"] - 1:
-            hint = ", for too much CPU time"
-        return f": it was ended by {name}{hint}"
+        return f"{ended}: it was ended by {name}{hint}"
+
+
+def in_turn(cases: Mapping[str, Case], run: Callable[[Case], dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what `run` answers for each of `cases`; when MOST_LATE did not end in time, the others are not tried."""
+    answers: dict[str, dict[str, Any]] = {}
+    late = 0
+    for name, case in cases.items():
+        if late >= MOST_LATE:
+            answers[name] = {"problem": f"it was not tried, since {late} others did not end in time"}
+            continue
+        try:
+            answers[name] = run(case)
+        except Late as silence:
+            late += 1
+            answers[name] = {"problem": f"it {silence}"}
+    return answers
 
 
 def _share(process: psutil.Process) -> int:

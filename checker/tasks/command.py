@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from checker.tasks.cells import Cells, Silent, Work
+from checker.tasks.cells import Cells, Late, Silent, Work, in_turn
 
 LARGEST_OUTPUT = 1 << 20
 LARGEST_PRINTED = 4 << 10
@@ -31,15 +31,16 @@ def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
     `request`: `seconds` is what one case may take, `outputs` are paths, `environment` is set besides, `common` is the
     folder of the payload with what all cases have, and `cases` maps names to {"folder", "command"}; the folder holds
     what is the case's own, and in `.plan` the changes of functions. Cases are done in the order given; when the first
-    does not succeed, the others are not tried.
+    does not succeed, or several did not end in time, the others are not tried.
     """
-    answers: dict[str, Any] = {}
-    for name, case in request["cases"].items():
-        if answers and next(iter(answers.values())).get("status") != 0:
-            answers[name] = {"problem": "it was not tried, since the first run did not succeed"}
-        else:
-            answers[name] = _case(request, case, cells)
-    return answers
+    first, *others = request["cases"]
+    answers = in_turn({first: request["cases"][first]}, lambda case: _case(request, case, cells))
+    if answers[first].get("status") != 0:
+        untried = {"problem": "it was not tried, since the first run did not succeed"}
+        return answers | dict.fromkeys(others, untried)
+    return answers | in_turn(
+        {name: request["cases"][name] for name in others}, lambda case: _case(request, case, cells)
+    )
 
 
 def _case(request: dict[str, Any], case: dict[str, Any], cells: Cells) -> dict[str, Any]:
@@ -55,6 +56,8 @@ def _case(request: dict[str, Any], case: dict[str, Any], cells: Cells) -> dict[s
                 "outputs": {path: text for path in outputs if (text := _text(place / path)) is not None},
             },
         )
+    except Late:
+        raise
     except Silent as silence:
         return {"problem": f"it {silence}"}
     # Learner code may have answered in the place of `execute`.
@@ -97,21 +100,37 @@ def execute(command: list[str], environment: dict[str, str]) -> int:
     for descriptor in (1, 2):
         os.dup2(printed, descriptor)
     os.close(printed)
-    if command[:2] != ["python", "-m"]:
+    if not is_python(command):
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     from checker.tasks.overlay import install
 
     install(changes)
     del plan, changes
-    return _module(command[2], command[3:])
+    return run_python(command[1:])
 
 
-def _module(name: str, arguments: list[str]) -> int:
-    """As `python -m name arguments` does: run it, show how it failed, and return the status."""
+def is_python(command: list[str]) -> bool:
+    """Whether it is `python -m MODULE ...` or `python SCRIPT.py ...`, which needs no new process."""
+    if command[:1] != ["python"] or len(command) < 2:
+        return False
+    if command[1] == "-m":
+        return len(command) > 2
+    return command[1].endswith(".py") and not command[1].startswith("-")
+
+
+def run_python(words: list[str]) -> int:
+    """As `python WORDS` does for a command that `is_python`: run it, show how it failed, and return the status."""
+    module = words[0] == "-m"
+    name, arguments = (words[1], words[2:]) if module else (words[0], words[1:])
     sys.argv = [name, *arguments]
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path.insert(0, str(Path.cwd() if module else Path(name).absolute().parent))
     try:
-        runpy.run_module(name, run_name="__main__", alter_sys=True)
+        if module:
+            runpy.run_module(name, run_name="__main__", alter_sys=True)
+        elif Path(name).is_file():
+            runpy.run_path(name, run_name="__main__")
+        else:
+            raise SystemExit(f"python: can't open file '{name}': No such file or directory")
         status: Any = 0
     except SystemExit as end:
         status = end.code

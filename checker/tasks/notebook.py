@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from checker.tasks.cells import Cells, Silent, Work
+from checker.tasks.cells import Cells, Late, Silent, Work, in_turn
 
 LARGEST_OUTPUT = 1 << 20
 
@@ -23,7 +23,7 @@ def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
     `request`: `notebook` and `output` are names of files, `seconds` is what one case may take, `cases`
     maps names to {"folder", "parameters"}; each folder of the payload holds the notebook and what it needs.
     """
-    return {name: _case(request, case, cells) for name, case in request["cases"].items()}
+    return in_turn(request["cases"], lambda case: _case(request, case, cells))
 
 
 def _case(request: dict[str, Any], case: dict[str, Any], cells: Cells) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def _case(request: dict[str, Any], case: dict[str, Any], cells: Cells) -> dict[s
             request["seconds"],
             lambda place: _output(place / request["output"]),
         )
+    except Late:
+        raise
     except Silent as silence:
         return {"problem": f"it {silence}"}
     if problem is not None:

@@ -37,6 +37,7 @@ DIRT_KINDS = (
 UNIT_CHANGE_MONTH = 4
 UNIT_CHANGE_FROM_DAY = 15
 """From this day of that month to its end, the online team delivers cents instead of euros."""
+UNIT_CHANGE_CHANNEL = "online"
 
 TRANSACTION_COLUMNS = (
     "transaction_id",

@@ -14,6 +14,7 @@ from checker.world.table import Table
 from checker.world.truth import Dirt, Truth
 
 if TYPE_CHECKING:
+    from checker.world.dirt import Faults
     from checker.world.ledger import Ledger
     from checker.world.population import Population
 
@@ -59,6 +60,16 @@ class World:
 
         ledger = self._ledger(month)
         return spoil(self.seed, ledger, views.transactions(ledger))[1]
+
+    def delivery(
+        self, month: int, faults: Faults, key: bytes | None = None, rows: int | None = None
+    ) -> tuple[Table, list[Dirt]]:
+        """The month with other faults than the case study has, and which rows are spoilt; with a key, as `holdout`."""
+        from checker.world import views
+        from checker.world.dirt import spoil
+
+        ledger = self._ledger(month) if key is None else self._hidden(month, key, rows)
+        return spoil(self.seed, ledger, views.transactions(ledger), faults, key)
 
     def labels(self, month: int) -> Table:
         """Which transactions were fraud (LABEL_COLUMNS), each known 30 to 60 days after its payment."""

@@ -215,7 +215,8 @@ def test_data_and_arguments_come_and_outputs_go(prove, command):
         ("1 / 0", 1, "ZeroDivisionError"),
         ("import os; os._exit(0)", "ended its process before it answered", ""),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended", ""),
-        ("while True: pass", "did not answer within", ""),
+        ("while True: pass", "used more than 3 seconds of CPU time", ""),
+        ("import time; time.sleep(600)", "did not answer within 12 seconds", ""),
         ("import os, sys; os.write(2, b'x' * 100_000); sys.exit(0)", 0, "xxx"),
         ("def f(): f()\nf()", 1, "RecursionError"),
     ],
@@ -300,3 +301,23 @@ def test_a_proof_that_makes_no_sense_is_refused(changes):
     whole = {"name": "t", "command": ("x",), "files": ("a",), "cases": ONE}
     with pytest.raises(ValidationError):
         CommandProof.model_validate(whole | changes)
+
+
+def test_an_edit_is_made_of_the_learners_own_text_and_in_its_case_alone(prove, monkeypatch):
+    plants = {"louder": Plant(edits={"rules.toml": str.upper, "not-there.toml": str.upper})}
+    monkeypatch.setattr(commands, "load_plants", lambda module: plants)
+    files = {"rules.toml": "quiet", "tell.py": "open('out.json', 'w').write(open('rules.toml').read())\n"}
+    cases = {"plain": {}, "louder": {"plant": "louder"}, "again": {}}
+    runs = prove(files, cases, command=("python", "-m", "tell"), outputs=("out.json",))
+    texts = {case: run.outputs.get("out.json") for case, run in runs.items()}
+    assert texts == {"plain": "quiet", "louder": "QUIET", "again": "quiet"}
+
+
+def test_what_is_spoilt_in_a_table_is_told_with_it(prove):
+    recipe = {"table": "transactions", "months": [5], "rows": 500, "dirty": {"kinds": ["empty_country"]}}
+    cases = {"plain": {"data": {"in.csv": recipe}}, "none": {}}
+    runs = prove({"tell.py": "pass\n"}, cases, command=("python", "-m", "tell"))
+    lines = runs["plain"].inputs["in.csv"].splitlines()[1:]
+    stateless = tuple(number for number, line in enumerate(lines) if ",," in line)
+    assert runs["plain"].spoilt == {"in.csv": {"empty_country": stateless}}
+    assert runs["none"].spoilt == {}

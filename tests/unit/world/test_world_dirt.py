@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from checker.world import CATEGORIES, DIRT_KINDS, MONTHS, UNIT_CHANGE_FROM_DAY, UNIT_CHANGE_MONTH, World
+from checker.world.dirt import Faults
 
 
 def difference(clean, row, first):
@@ -66,3 +67,53 @@ def test_the_unit_changes_for_online_payments_in_the_middle_of_the_month():
         for row, (channel, time) in enumerate(whole)
         if channel == "online" and time.startswith("2025-04") and int(time[8:10]) >= UNIT_CHANGE_FROM_DAY
     } - {record.row for record in world.dirt(UNIT_CHANGE_MONTH) if record.kind != "cents"}
+
+
+ORDINARY = ("duplicate", "negative_amount", "timestamp_outside_month", "unknown_category", "empty_country")
+
+
+@pytest.mark.parametrize("month", MONTHS)
+def test_a_month_of_the_case_study_has_its_own_faults(month):
+    world = World(3, rows=1000)
+    table, records = world.delivery(month, Faults.of(month))
+    assert table.to_csv() == world.transactions(month, dirty=True).to_csv()
+    assert records == world.dirt(month)
+
+
+@pytest.mark.parametrize("kinds", [(), ("duplicate",), ("empty_country", "negative_amount"), ("cents",), DIRT_KINDS])
+@pytest.mark.parametrize("key", [None, b"the grader's"])
+def test_other_faults_than_the_months_own(kinds, key):
+    world = World(5, rows=1000)
+    clean, _ = world.delivery(9, Faults(()), key, 800)
+    table, records = world.delivery(9, Faults(kinds, permille=20, channel="chip", from_day=21), key, 800)
+    assert {record.kind for record in records} == set(kinds)
+    counts = Counter(record.kind for record in records)
+    each = len(clean) * 20 // 1000
+    assert all(counts[kind] == each for kind in kinds if kind != "cents")
+    originals = {row[0]: dict(zip(clean.columns, row, strict=True)) for row in clean.rows()}
+    told = {record.row: record for record in records}
+    seen: set[str] = set()
+    for index, values in enumerate(table.rows()):
+        row = dict(zip(table.columns, values, strict=True))
+        kind = difference(originals[values[0]], row, values[0] not in seen)
+        seen.add(values[0])
+        assert kind == (told[index].kind if index in told else None)
+        if kind == "cents":
+            assert row["channel"] == "chip"
+            assert int(row["timestamp"][8:10]) >= 21
+    if key is None:
+        assert clean.to_csv() == world.transactions(9).to_csv()
+    else:
+        assert clean.to_csv() == world.holdout(9, key, 800).select(clean.columns).to_csv()
+
+
+@pytest.mark.parametrize(("month", "days"), [(1, {"2024-12-31", "2025-02-01"}), (12, {"2025-11-30", "2026-01-01"})])
+def test_timestamps_may_lie_near_the_month(month, days):
+    table, records = World(5, rows=1000).delivery(month, Faults(("timestamp_outside_month",), permille=30, near=True))
+    assert {table["timestamp"][record.row][:10] for record in records} == days
+
+
+def test_which_rows_are_spoilt_depends_on_the_key():
+    world = World(5, rows=1000)
+    one, two = (world.delivery(5, Faults(ORDINARY), key)[1] for key in (b"one", b"two"))
+    assert [record.row for record in one] != [record.row for record in two]
