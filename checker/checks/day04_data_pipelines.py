@@ -318,7 +318,7 @@ def metrics_follow_from_the_scores(lab: View, *_: None) -> None:
         found=f"with labels that are dealt out at random, {area:.0%} of the frauds among the test payments still have "
         "the higher score",
         expected=f"at most {MOST_AUC:.0%}: about half, by chance",
-        next_step="find where the labels of the test payments reach the scores; only `evaluate` may read them, to count",
+        next_step="find where the labels of the test payments reach the scores; only to count may `evaluate` read them",
     )
 
 
