@@ -33,6 +33,7 @@ def fingerprints(evidence: Evidence, models: Path | None = None) -> tuple[Finger
             ("workspace", evidence.workspace.workspace_id, None),
             *_mlflow(evidence, models),
             *_dvc(evidence),
+            *_pipeline(evidence),
         )
     }
     return tuple(Fingerprint(kind=kind, value=value, fits=fits) for (kind, value), fits in list(found.items())[:MOST])
@@ -86,3 +87,15 @@ def _dvc(evidence: Evidence) -> Iterator[Found]:
     for each in evidence.dvc.objects if evidence.dvc else ():
         if each.size >= LEAST_DATA:
             yield "data", each.sha256, each.sha256 in given
+
+
+def _pipeline(evidence: Evidence) -> Iterator[Found]:
+    """Yield the sums of the lock file of what a pipeline makes otherwise from other data."""
+    runs = evidence.proofs.pipelines if evidence.proofs else ()
+    if not evidence.pipeline or not runs:
+        return
+    first, *others = ({path: md5 for stage in run.stages for path, md5 in stage.outs.items()} for run in runs)
+    elsewhere = [outs for outs, run in zip(others, runs[1:], strict=True) if run.tables and not run.params]
+    for link in (link for stage in evidence.pipeline.stages for link in stage.outs if link.kind == "output"):
+        if link.locked and any(outs.get(link.path) not in (None, first.get(link.path)) for outs in elsewhere):
+            yield "output", link.locked, link.locked == first.get(link.path)
