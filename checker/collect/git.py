@@ -93,9 +93,11 @@ def committed(root: Path, patterns: tuple[str, ...], largest: int) -> dict[str, 
             objects.refuse_large()
             head_name: Any = b"HEAD"
             refs = DiskRefsContainer(str(folder))
-            if head_name not in refs:
+            try:
+                head = refs[head_name]
+            except KeyError:
                 return {}
-            for path, sha in sorted(_tree(objects, objects[refs[head_name]].tree).items()):
+            for path, sha in sorted(_tree(objects, objects[head].tree).items()):
                 if pattern.fullmatch(path):
                     left -= objects.blob(path, sha).size
                     if left < 0:

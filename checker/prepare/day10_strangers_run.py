@@ -25,6 +25,7 @@ from checker.course import Lab
 from checker.errors import CheckerError, Unavailable
 from checker.prepare import strangers_project as project
 from checker.recipes import make_fixtures
+from checker.text import clean
 
 CAUSES = ("data", "parameter", "library", "seed", "order", "future")
 EXPERIMENT, RUN = "day10-strangers-run", "june-review"
@@ -292,13 +293,15 @@ def run_project(files: Files, *arguments: str) -> Files:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
         command = [sys.executable, "-m", "fraudrun", *arguments]
-        done = subprocess.run(command, cwd=root, capture_output=True, timeout=LONGEST, check=False)
-        if done.returncode:
+        try:
+            done = subprocess.run(command, cwd=root, capture_output=True, timeout=LONGEST, check=True)
+        except subprocess.SubprocessError as error:
+            said = clean((getattr(error, "stderr", b"") or b"").decode(errors="replace")[-300:] or error)
             raise CheckerError(
-                f"the run of day 10 could not be made: {done.stderr.decode(errors='replace')[-300:]}",
+                f"the run of day 10 could not be made: {said}",
                 expected="Python with pandas and scikit-learn",
                 next_step="run `checker doctor`, and install what it names",
-            )
+            ) from error
         outputs = {path: (root / path).read_bytes() for path in OUTPUTS}
         shutil.rmtree(root / "out")
     return {**outputs, "run.log": done.stdout}

@@ -30,7 +30,7 @@
 # scores are other ones.
 #
 # Something was not versioned. In this workspace it is **three things**, out of six that could be. The learner beside
-# you has three others.
+# you may have three others.
 #
 # What does "the same" mean? People mean three different things, and it is worth asking which:
 #
@@ -92,7 +92,7 @@ import yaml
 
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["DVC_NO_ANALYTICS"] = "1"
-os.environ["EXAMPLE"] = tempfile.mkdtemp(prefix="loaves-")
+os.environ["EXAMPLE"] = str(Path(tempfile.mkdtemp(prefix="loaves-"), "bakery"))
 os.environ.pop("FORCE_COLOR", None)  # Jupyter sets it, and DVC would draw moving dots into the output
 print("The run lies on", mlflow.get_tracking_uri())
 print(Path("ticket.md").read_text())
@@ -107,7 +107,7 @@ print(Path("ticket.md").read_text())
 
 # %% language="bash" nbgrader={"grade": false, "grade_id": "example1-repository", "locked": false, "schema_version": 3, "solution": false, "task": false}
 # set -e
-# cd "$EXAMPLE"
+# rm -rf "${EXAMPLE:?}" && mkdir "$EXAMPLE" && cd "$EXAMPLE"
 # git init --quiet --initial-branch=main
 # git config user.name "Bakery" && git config user.email "bakery@example.invalid"
 # cat > loaves.py <<'END'
@@ -121,7 +121,7 @@ print(Path("ticket.md").read_text())
 # print(json.dumps({"loaves": round(sum(recent) / len(recent) * RAIN, 3)}))
 # END
 # git add loaves.py && git commit --quiet --message "Bake for the coming day"
-# git tag run && python loaves.py 3 > ../loaves-output.json
+# git tag run && python loaves.py 3 > ../output.json
 # sed -i.old 's/RAIN = 0.9/RAIN = 0.8/' loaves.py && rm loaves.py.old
 # git commit --quiet --all --message "Rain is worse than we thought"
 # git log --oneline
@@ -139,8 +139,8 @@ mlflow.set_experiment("day10-scratch")
 with mlflow.start_run(run_name="loaves") as baked:
     mlflow.log_param("days", 3)
     mlflow.set_tag("mlflow.source.git.commit", git("rev-parse", "run", folder=bakery))
-    mlflow.log_artifact(str(Path(bakery, "..", "loaves-output.json")))
-    mlflow.log_metric("loaves", json.loads(Path(bakery, "..", "loaves-output.json").read_text())["loaves"])
+    mlflow.log_artifact(str(Path(bakery, "..", "output.json")))
+    mlflow.log_metric("loaves", json.loads(Path(bakery, "..", "output.json").read_text())["loaves"])
 
 # From here on, we know nothing but the run's id.
 old = mlflow.get_run(baked.info.run_id)
@@ -149,8 +149,8 @@ print("metrics  ", old.data.metrics)
 print("commit   ", old.data.tags["mlflow.source.git.commit"][:8])
 for artifact in mlflow.artifacts.list_artifacts(run_id=old.info.run_id):
     print("artifact ", artifact.path, artifact.file_size)
-kept = mlflow.artifacts.download_artifacts(run_id=old.info.run_id, dst_path=str(Path(bakery, "..", "loaves-kept")))
-print(Path(kept, "loaves-output.json").read_text())
+kept = mlflow.artifacts.download_artifacts(run_id=old.info.run_id, dst_path=str(Path(bakery, "..", "kept")))
+print(Path(kept, "output.json").read_text())
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "task1-yours", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # In a terminal, `mlflow runs describe --run-id ID` prints all of it as JSON, and the MLflow page shows it as tables.
@@ -194,11 +194,11 @@ for name in ("run.log", "environment.txt"):
 # %% language="bash" nbgrader={"grade": false, "grade_id": "example2", "locked": false, "schema_version": 3, "solution": false, "task": false}
 # set -e
 # cd "$EXAMPLE"
-# git worktree add --quiet ../loaves-then-$$ run
-# echo "recorded: $(cat ../loaves-kept/loaves-output.json)"
+# git worktree add --quiet ../then-$$ run
+# echo "recorded: $(cat ../kept/output.json)"
 # echo "today:    $(python loaves.py)"
-# echo "then:     $(cd ../loaves-then-$$ && python loaves.py)"
-# git worktree remove ../loaves-then-$$
+# echo "then:     $(cd ../then-$$ && python loaves.py)"
+# git worktree remove ../then-$$
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "task2-yours", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # The commit that the run names does not give the recorded number either. So at least two things differ: one that
@@ -227,11 +227,12 @@ for name in ("run.log", "environment.txt"):
 # decides is often the same on the same machine.
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "solution2", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
 def review():
     """Run the project; return what it printed."""
-    done = subprocess.run([sys.executable, "-m", "fraudrun"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "fraudrun"], capture_output=True, text=True, check=False)
     print(done.stderr[-500:], end="")
     return done.stdout
 
@@ -269,7 +270,7 @@ print("scores that differ, and the largest difference:", apart())
 # set -e
 # cd "$EXAMPLE"
 # git log -S "RAIN = 0.9" --oneline -- loaves.py
-# recorded=$(cat ../loaves-kept/loaves-output.json)
+# recorded=$(cat ../kept/output.json)
 # python loaves.py > now.json
 # sed 's/RAIN = 0.8/RAIN = 0.9/' loaves.py > rain.py && python rain.py > rain.json
 # python loaves.py 3 > days.json
@@ -320,7 +321,10 @@ for path, digest in digests.items():
         used["data"] = (f"{path} {digest}", f"dataset of the run; {path}.dvc has another sum")
 for name in ("n_estimators", "max_depth", "min_samples_leaf"):
     if int(run.data.params[name]) != params["train"][name]:
-        used["parameter"] = (f"{name}={run.data.params[name]}", f"params of the run; params.yaml: {params['train'][name]}")
+        used["parameter"] = (
+            f"{name}={run.data.params[name]}",
+            f"params of the run; params.yaml: {params['train'][name]}",
+        )
 if "==" not in Path("requirements.txt").read_text():
     release = re.search(r"riskkit==(\S+)", (COLLEAGUE / "environment.txt").read_text())[1]
     used["library"] = (release, "environment.txt of the run; requirements.txt names no version")
@@ -365,10 +369,10 @@ print(Path("findings.csv").read_text())
 # set -e
 # cd "$EXAMPLE"
 # sed -i.old -e 's/RAIN = 0.8/RAIN = 0.9/' -e 's/else 7/else 3/' loaves.py && rm loaves.py.old
-# git commit --quiet --all --message "Bake as the run did: three days, and the first factor for rain"
-# git clone --quiet . ../loaves-clone-$$
-# (cd ../loaves-clone-$$ && python loaves.py)
-# cat ../loaves-kept/loaves-output.json
+# git commit --quiet --all --allow-empty --message "Bake as the run did: three days, and the first factor for rain"
+# git clone --quiet . ../clone-$$
+# (cd ../clone-$$ && python loaves.py)
+# cat ../kept/output.json
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "task4-yours", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # **Your turn.** Mend the three causes, run, compare: no score may differ. Then commit, together with `findings.csv`, and
@@ -396,6 +400,7 @@ print(Path("findings.csv").read_text())
 # Then something is still missing, or was mended with another value. Compare the lines that your run prints with
 # `run.log` once more, and `riskkit` is among them.
 # </details>
+
 
 # %% nbgrader={"grade": false, "grade_id": "solution4", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
@@ -598,10 +603,10 @@ runs.set_index("tags.mlflow.runName")[told].T
 # | Docker images, named by digest | all files of the system | the build itself: `apt-get` and `pip` in a Dockerfile get something else next month. Keep the image, not only its recipe |
 # | Nix, Guix | the build as well: same inputs, same files, back to the compiler | the learning curve, large CUDA packages, what the hardware adds |
 # | archives such as Zenodo, Software Heritage, Code Ocean capsules | that it can still be found and run in years, under a permanent name | that it was right in the first place |
-# | determinism flags: `torch.use_deterministic_algorithms(True)`, `TF_DETERMINISTIC_OPS=1`, cuDNN settings | the order of sums on one kind of GPU with one release | other GPUs and releases; some operations have no deterministic version, and speed is lost |
+# | determinism flags: `torch.use_deterministic_algorithms(True)`, `tf.config.experimental.enable_op_determinism()` | the order of sums on one kind of GPU with one release | other GPUs and releases; some operations have no deterministic version, and speed is lost |
 #
 # Begin with the cheap ones: a lock file, a list of months, a seed in `params.yaml`, a refusal to train from a tree with
-# changes. They cost an hour and prevent five of the six causes of today.
+# changes. They cost an hour and would have prevented most of what you found today.
 #
 # **What a big installation does differently.**
 #

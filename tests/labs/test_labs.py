@@ -4,6 +4,7 @@ import pytest
 
 from checker.grading import grade
 from checker.lint import scripts
+from tests.labs.journey import arrives
 from tests.support import COURSE, ROOT
 
 
@@ -39,17 +40,27 @@ def test_the_solution_earns_everything(bench, lab):
 
 
 @pytest.mark.parametrize(("lab", "script"), _cases("right"))
-def test_another_right_answer_is_accepted(bench, lab, script):
-    result = bench.judge(lab, bench.after(script, lab))
+def test_another_right_answer_is_accepted(bench, lab, script, tmp_path):
+    made = bench.after(script, lab)
+    result = bench.judge(lab, made)
     assert result.outcome == "passed", _told(result)
     assert result.integrity == "ok", result.doubts
+    _arrives(lab, made, tmp_path)
 
 
 @pytest.mark.parametrize(("lab", "script"), _cases("wrong"))
-def test_a_wrong_answer_fails_exactly_the_check_it_names(bench, lab, script):
-    result = bench.judge(lab, bench.after(script, lab))
+def test_a_wrong_answer_fails_exactly_the_check_it_names(bench, lab, script, tmp_path):
+    made = bench.after(script, lab)
+    result = bench.judge(lab, made)
     failed = {check.name for check in result.checks if check.outcome == "failed"}
     assert failed == {script.refused_by}, _told(result)
     assert not [check for check in result.checks if check.outcome == "error"], _told(result)
     refusal = next(check for check in result.checks if check.name == script.refused_by)
     assert all(message.found and message.expected and message.next_step for message in refusal.messages)
+    _arrives(lab, made, tmp_path)
+
+
+def _arrives(lab, made, folder):
+    # Files are carried as they are; what git and DVC made of theirs is where a journey may lose something.
+    if lab.evidence.git and not lab.services:
+        arrives(lab, made, folder)
