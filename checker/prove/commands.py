@@ -194,7 +194,7 @@ def _wanted(proof: CommandProof, files: Mapping[str, bytes]) -> list[str]:
         return []
     sources = b"\n".join(content for path, content in files.items() if path.endswith(".py"))
     tested = "pytest" in proof.command or b"pytest" in sources
-    pytest = ["pytest", *(f"_pytest.{name}" for name in PYTEST.split())] if tested else []
+    pytest = ["pytest", *(f"_pytest.{name}" for name in PYTEST.split()), "checker.tasks.plugins"] if tested else []
     if any(case.candidates for case in proof.cases.values()):
         pytest += [*LENT, *(("mlflow.pyfunc.model",) if b"pyfunc" in sources else ())]
     return [*pytest, *(name for name in PRELOADED if name.split(".")[0].encode() in sources)]

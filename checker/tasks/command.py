@@ -123,6 +123,8 @@ def run_python(words: list[str]) -> int:
     module = words[0] == "-m"
     name, arguments = (words[1], words[2:]) if module else (words[0], words[1:])
     sys.argv = [name, *arguments]
+    if plugins := sys.modules.get("checker.tasks.plugins"):
+        plugins.excuse()
     sys.path.insert(0, str(Path.cwd() if module else Path(name).absolute().parent))
     try:
         if module:

@@ -23,6 +23,6 @@ def small_course(folder: Path) -> Path:
         for proof in proofs.get("notebooks", ()):
             proof["seconds"] = SECONDS_A_CASE
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "course.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
+    (folder / "course.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     (folder / "labs").symlink_to(ROOT / "labs")
     return folder

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import textwrap
 from datetime import UTC, datetime
 
@@ -321,3 +323,16 @@ def test_what_is_spoilt_in_a_table_is_told_with_it(prove):
     stateless = tuple(number for number, line in enumerate(lines) if ",," in line)
     assert runs["plain"].spoilt == {"in.csv": {"empty_country": stateless}}
     assert runs["none"].spoilt == {}
+
+
+@pytest.mark.parametrize(("excused", "status"), [(True, 0), (False, 1)])
+def test_pytest_does_not_wonder_at_what_a_warm_jail_has_imported(tmp_path, excused, status):
+    (tmp_path / "test_one.py").write_text("def test_one():\n    assert True\n")
+    lines = [
+        "import sys, anyio, pytest",
+        "from checker.tasks import plugins",
+        "plugins.excuse()" if excused else "",
+        f"sys.exit(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider', {str(tmp_path)!r}]))",
+    ]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
