@@ -44,7 +44,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A cohort's folder and how it is graded. `make_executor` is called again when its workers died."""
+    """A cohort's folder and how it is graded. `make_executor` is called again when its workers died.
+
+    `workers` is how many jobs it does at the same time, unless it knows better.
+    """
 
     folder: Path
     root: Path
@@ -153,7 +156,7 @@ class Cohort:
 
     def _rows(self, jobs: Iterator[Job]) -> Iterator[Row]:
         """Yield rows in the order in which they are done. Workers may die: then it is found out with which job."""
-        from checker.executors import stop
+        from checker.executors import stop, width
         from checker.marking import row_of
 
         executor = self.make_executor()
@@ -165,7 +168,7 @@ class Cohort:
                 dead: list[Job] = []
                 # One of several was at work when a process died: each of them is tried alone.
                 alone = bool(suspects)
-                most = 1 if alone else EACH_WORKER * self.workers
+                most = 1 if alone else EACH_WORKER * width(executor, self.workers)
                 dead += _submit(executor, iter([suspects.pop()]) if alone else jobs, flying, most)
                 if not flying and not dead:
                     return

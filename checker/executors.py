@@ -75,6 +75,12 @@ def dask(address: str) -> Executor:
     return executor
 
 
+def width(executor: Executor, otherwise: int) -> int:
+    """Return how many calls it does at the same time: the threads of a Dask cluster's workers, else `otherwise`."""
+    client: Any = getattr(executor, "_client", None)
+    return max(1, sum(client.nthreads().values())) if client else otherwise
+
+
 def stop(executor: Executor) -> None:
     """End it at once: nobody will take what is still at work. Local processes are gone when this returns."""
     # Once it is shut down, a pool no longer knows its processes.

@@ -92,3 +92,14 @@ def test_a_cluster_that_is_not_there(monkeypatch):
     monkeypatch.setattr(executors, "ANSWERING", "1s")
     with pytest.raises(Unavailable, match="no Dask scheduler"):
         executors.dask(f"tcp://127.0.0.1:{free_port()}")
+
+
+def test_a_cluster_says_how_much_it_does_at_the_same_time(pool):
+    distributed = pytest.importorskip("distributed")
+    assert executors.width(pool, 3) == 3
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=3, processes=False, dashboard_address=None
+    ) as cluster:
+        executor = executors.dask(cluster.scheduler_address)
+        assert executors.width(executor, 1) == 6
+        executors.stop(executor)
