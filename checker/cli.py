@@ -82,8 +82,7 @@ def start(day: str, reset: bool, yes: bool, learner: str | None, seed: int | Non
     """Make the workspace of DAY, or show where it is."""
     root, course = _course()
     from checker import workspace
-    from checker.enrolment import enrolled
-    from checker.evidence import UNENROLLED
+    from checker.enrolment import UNENROLLED, enrolled
 
     lab = course.find(day)
     if learner is None and (own := enrolled()):

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from checker.course import Course, Lab
-from checker.enrolment import SUBMITTED
+from checker.enrolment import SUBMITTED, UNENROLLED
 from checker.errors import CheckerError, Unavailable, UsageError
-from checker.evidence import UNENROLLED
 from checker.text import clean
 
 TIMESTAMP = "timestamp.txt"

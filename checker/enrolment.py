@@ -12,20 +12,22 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from checker import platform
+from checker.course import Model
 from checker.errors import CheckerError, Unavailable, UsageError
-from checker.evidence.base import Record
 from checker.keys import kept_key, world_seed
 from checker.text import clean
 
 KEY = "cohort.key"
 ENROLMENTS = "enrolments"
 SUBMITTED = "submitted"
+UNENROLLED = "me"
+"""What a learner is called who gave no name."""
 LARGEST = 64 << 10
 LEARNER = re.compile(r"[\w@+-]([\w@.+ -]{0,98}[\w@.+-])?")
 """Names that are safe as the names of folders, in addresses and in tables."""
 
 
-class Enrolment(Record):
+class Enrolment(Model):
     """A learner's place in a cohort."""
 
     version: int = 1

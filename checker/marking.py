@@ -17,9 +17,9 @@ from pathlib import Path
 
 from checker.archive import Refused
 from checker.course import Course, Lab, load_course
-from checker.enrolment import roster
+from checker.enrolment import UNENROLLED, roster
 from checker.errors import CheckerError, Unavailable
-from checker.evidence import UNENROLLED, Identity
+from checker.evidence import Identity
 from checker.jail import Jail
 from checker.keys import read_key, world_seed
 from checker.result import Row

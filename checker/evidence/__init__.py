@@ -16,9 +16,6 @@ from checker.evidence.notebook import Notebooks
 from checker.evidence.pipelines import Pipeline
 from checker.evidence.proofs import Proofs
 
-UNENROLLED = "me"
-"""What a learner is called who gave no name."""
-
 
 class Identity(Record):
     """Whose workspace it is, and which world it belongs to."""

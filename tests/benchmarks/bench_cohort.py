@@ -121,9 +121,9 @@ def dask(scratch: Path) -> None:
 
 def unchanged(scratch: Path) -> None:
     """The same cohort a second time."""
-    folder = honest(scratch / "unchanged", 200)
+    folder = honest(scratch / "unchanged", 400)
     first, again = grade(folder), grade(folder, "--only-changed", again=False)
-    report("unchanged cohort of 200", again, first, "the first time", 1 / 100, "s")
+    report("unchanged cohort of 400", again, first, "the first time", 1 / 100, "s")
 
 
 def memory(scratch: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from checker.discovery import discover
+from checker.enrolment import UNENROLLED
 from checker.errors import UsageError
-from checker.evidence import UNENROLLED
 from tests.cohorts import make_cohort, small_course
 from tests.cohorts.forged import rewrite
 from tests.support import COURSE
