@@ -153,7 +153,7 @@ class Cells:
             return ended
         number, most = os.WTERMSIG(status), self.limits["cpu_seconds"]
         name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
-        if name == "SIGXCPU" or cpu >= most - 1:
+        if name == "SIGXCPU" or cpu >= 0.9 * most:
             return f"used more than {most} seconds of CPU time"
         hint = {"SIGKILL": ", perhaps for too much memory", "SIGXFSZ": ", for too large a file"}.get(name, "")
         return f"{ended}: it was ended by {name}{hint}"

@@ -170,7 +170,11 @@ def _give_away(order: dict[str, Any], answers: int, namespaces: Sequence[int], c
 
 
 def _limit(limits: dict[str, Any]) -> None:
-    """Lower this process's limits, hard and soft, to what the grader allows."""
+    """Lower this process's limits, hard and soft, to what the grader allows.
+
+    Of CPU time there is a second between the two: the first ends a process by a signal of its own, which tells the
+    reason. What the kernel says that was used does not always: its limit counts in ticks.
+    """
     for kind, value in (
         (resource.RLIMIT_CPU, limits["cpu_seconds"]),
         (resource.RLIMIT_AS, limits["memory"]),
@@ -179,6 +183,8 @@ def _limit(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(kind)
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        free = hard == resource.RLIM_INFINITY
+        bound = value if free else min(value, hard)
+        later = kind == resource.RLIMIT_CPU and (free or bound < hard)
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (bound, bound))
+            resource.setrlimit(kind, (bound, bound + later))

@@ -29,7 +29,7 @@ def notebook_run_three_times(desk: Desk):
         desk.hand_in(made)
 
 
-@kind("partial", day=1, marks=(3, 4), words="not (answer|end) within")
+@kind("partial", day=1, marks=(3, 4), words="seconds of CPU time")
 def notebook_that_never_ends(desk: Desk):
     with desk.started() as made:
         (made.path / "audit.csv").write_text(AUDIT)

@@ -221,7 +221,7 @@ def a_hostile_pickle(known):
     )
 
 
-@tracked("cheating", marks=6, words="did not (answer|end) within")
+@tracked("cheating", marks=6, words="seconds of CPU time|did not answer within")
 def a_model_that_hangs(known):
     _hostile(known, "while True: pass")
 
