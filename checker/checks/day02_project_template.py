@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from checker.check import award, check, expect, fail, suspect
+from checker.checks.ranking import auc
 from checker.evidence import View
 from checker.evidence.files import FileRecord
 from checker.evidence.foreign import ForeignText, mapping, parse_json, sequence
@@ -447,7 +448,7 @@ def _judge_model(found: dict[str, Any], frauds: list[bool]) -> None:
             "gives two models with different scores for one seed" if len(scores) == len(frauds) else "gives no scores",
             "a classifier with `predict_proba`, the same for the same seed: hand `seed` on as `random_state`",
         )
-    area = _auc(scores, frauds)
+    area = auc(scores, frauds) or 0.0
     if area < LEAST_AUC:
         _wrong(
             name,
@@ -463,18 +464,6 @@ def _judge_model(found: dict[str, Any], frauds: list[bool]) -> None:
                 f"precision {precision:.3f} and recall {recall:.3f}: hits by alarms, and hits by frauds; 0 where there "
                 "are no alarms, or no frauds",
             )
-
-
-def _auc(scores: list[float], frauds: list[bool]) -> float:
-    """Return how often a fraud scores higher than an honest payment; a tie counts half."""
-    ranks: dict[float, list[int]] = {}
-    for rank, score in enumerate(sorted(scores)):
-        ranks.setdefault(score, []).append(rank)
-    mean = {score: (each[0] + each[-1]) / 2 for score, each in ranks.items()}
-    positives = sum(frauds)
-    pairs = positives * (len(frauds) - positives)
-    total = sum(mean[score] for score, fraud in zip(scores, frauds, strict=True) if fraud)
-    return (total - positives * (positives - 1) / 2) / pairs if pairs else 0.0
 
 
 def _doubts(records: tuple[FileRecord, ...]) -> Iterator[str]:

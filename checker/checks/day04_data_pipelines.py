@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from checker.check import check, expect, fail
+from checker.checks.ranking import auc
 from checker.evidence import View
 from checker.evidence.foreign import ForeignText, mapping, parse_json
 from checker.evidence.pipelines import Param, Pipeline, Stage, overlap
@@ -460,12 +461,5 @@ def _rates(scores: dict[str, float], truth: dict[str, bool], threshold: float) -
 
 
 def _auc(scores: dict[str, float], truth: dict[str, bool]) -> float:
-    """Return how often a fraud scores higher than an honest payment; a tie counts half."""
-    places: dict[float, list[int]] = {}
-    for place, score in enumerate(sorted(scores.values())):
-        places.setdefault(score, []).append(place)
-    mean = {score: (each[0] + each[-1]) / 2 for score, each in places.items()}
-    positives = sum(truth.values())
-    pairs = positives * (len(truth) - positives)
-    total = sum(mean[score] for name, score in scores.items() if truth[name])
-    return (total - positives * (positives - 1) / 2) / pairs if pairs else 1.0
+    area = auc(list(scores.values()), [truth[name] for name in scores])
+    return 1.0 if area is None else area

@@ -17,21 +17,10 @@ from checker.evidence import View
 from checker.evidence.foreign import ForeignText, mapping, parse_json, sequence
 from checker.evidence.proofs import CommandRun
 from checker.text import clean, plural
+from checker.world.facts import TRANSACTION_COLUMNS as COLUMNS
 
 SCHEMA, SUITE, REPLAYED = "contract/schema.yaml", "contract/suite.json", "out/2025-04/accepted.csv"
 INCOMING = "incoming/month.csv"
-COLUMNS = (
-    "transaction_id",
-    "timestamp",
-    "customer_id",
-    "age_band",
-    "merchant_id",
-    "merchant_category",
-    "channel",
-    "country",
-    "amount",
-    "transactions_24h",
-)
 REASON = "reason"
 AT_FAULT = {
     "duplicate": "transaction_id",

@@ -175,11 +175,6 @@ def _packed(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, 1)).decode("ascii")
 
 
-def unpacked(text: str) -> bytes:
-    """Return the content of a file as `run` gives it."""
-    return zlib.decompress(base64.b64decode(text))
-
-
 def save(model: Any, example: Any, folder: Path) -> None:
     """Save `model` in MLflow's format; nothing in it tells when it was made, or in which order."""
     import mlflow.sklearn

@@ -96,10 +96,7 @@ def execute(command: list[str], environment: dict[str, str]) -> int:
     plan = Path(PLAN, "changes.json")
     changes = json.loads(plan.read_text(encoding="utf-8")) if plan.is_file() else {}
     shutil.rmtree(PLAN, ignore_errors=True)
-    printed = os.open(Path("..", PRINTED), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    for descriptor in (1, 2):
-        os.dup2(printed, descriptor)
-    os.close(printed)
+    keep_printed()
     if not is_python(command):
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     from checker.tasks.overlay import install
@@ -107,6 +104,14 @@ def execute(command: list[str], environment: dict[str, str]) -> int:
     install(changes)
     del plan, changes
     return run_python(command[1:])
+
+
+def keep_printed() -> None:
+    """Let what is printed from now on go to a file beside the current folder."""
+    printed = os.open(Path("..", PRINTED), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    for descriptor in (1, 2):
+        os.dup2(printed, descriptor)
+    os.close(printed)
 
 
 def is_python(command: list[str]) -> bool:

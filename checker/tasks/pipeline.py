@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.tasks.cells import Cells, Silent, Work
-from checker.tasks.command import LARGEST_PRINTED, PRINTED, is_python, run_python
+from checker.tasks.command import LARGEST_PRINTED, PRINTED, is_python, keep_printed, run_python
 from checker.tasks.places import open_payload
 
 LARGEST_WRITTEN = 16 << 20
@@ -250,10 +250,7 @@ def _read(root: Path, parts: list[str], largest: int, *, end: bool = False) -> b
 
 def execute(commands: list[str], wdir: str) -> int:
     """In a cell: run the commands one after the other, and return the status of the first that fails, or 0."""
-    printed = os.open(Path("..", PRINTED), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    for descriptor in (1, 2):
-        os.dup2(printed, descriptor)
-    os.close(printed)
+    keep_printed()
     os.chdir(wdir)
     for command in (part for each in commands for part in _parts_of(each)):
         if PLAIN.fullmatch(command) and is_python(words := _words(command)):
