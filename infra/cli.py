@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from infra.deploy_cli import COMMANDS
+from infra.options import load, profile_option
+
 if TYPE_CHECKING:
-    from infra.profile import Profile, ServiceStatus
+    from infra.profile import ServiceStatus
 
 ENVIRONMENT_TROUBLE = 3
 INTERRUPTED = 130
@@ -61,29 +64,10 @@ def unforeseen(error: Exception) -> Exception:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """The platform of the labs: MLflow and JupyterLab on this machine.
+    """The platform of the labs: MLflow, JupyterLab and what you deploy, on this machine.
 
     Exit status: 0 done, 2 wrong usage, 3 the environment stands in the way or something does not run.
     """
-
-
-def profile_option(command: Any) -> Any:
-    """`--profile`, the same for each command."""
-    return click.option(
-        "--profile",
-        "profile_name",
-        type=click.Choice(["local"]),
-        default="local",
-        show_default=True,
-        help="Where the platform runs.",
-    )(command)
-
-
-def load(name: str) -> Profile:
-    """The profile, with its libraries."""
-    from infra import profile
-
-    return profile.load(name)
 
 
 @main.command()
@@ -95,6 +79,7 @@ def load(name: str) -> Profile:
 )
 @click.option("--mlflow-port", type=PORT, help="[default: 5000]")
 @click.option("--jupyter-port", type=PORT, help="[default: 8888]")
+@click.option("--serving-port", type=PORT, help="Where deployments are reached. [default: 8090]")
 @click.option("--no-jupyter", is_flag=True, help="Leave JupyterLab out, for example inside VS Code.")
 @click.option("--open", "path", metavar="PATH", help="Open this notebook or folder in the browser.")
 def up(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -102,6 +87,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option
     notebooks: Path | None,
     mlflow_port: int | None,
     jupyter_port: int | None,
+    serving_port: int | None,
     no_jupyter: bool,
     path: str | None,
 ) -> None:
@@ -121,6 +107,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option
             Wishes(
                 mlflow_port=mlflow_port,
                 jupyter_port=jupyter_port,
+                serving_port=serving_port,
                 # Asking for a path asks for the JupyterLab that shows it.
                 jupyter=False if no_jupyter else (True if path else None),
                 notebooks=notebooks,
@@ -251,3 +238,7 @@ def link(jupyter_url: str, path: str) -> str:
 def interrupt(signal_number: int, frame: object) -> NoReturn:
     """Make of a signal what Ctrl-C is."""
     raise KeyboardInterrupt
+
+
+for _command in COMMANDS:
+    main.add_command(_command)

@@ -6,9 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from infra.trouble import Trouble
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from infra.deployments import Deployments
 
 NAMES = ("local",)
 
@@ -19,6 +24,7 @@ class Wishes:
 
     mlflow_port: int | None = None
     jupyter_port: int | None = None
+    serving_port: int | None = None
     jupyter: bool | None = None
     notebooks: Path | None = None
 
@@ -74,6 +80,9 @@ class Profile(Protocol):
 
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[tuple[str, str]]:
         """(service, line) pairs: the last lines of each log, then new ones while following."""
+
+    def deployments(self, progress: Progress) -> AbstractContextManager[Deployments]:
+        """What is deployed, to be looked at and changed by nobody else at the same time."""
 
     def environment(self) -> dict[str, str]:
         """The variables that connect a terminal or a notebook to what runs; empty if nothing does."""

@@ -34,6 +34,9 @@ chmod=0700
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[include]
+files=programs/*.conf
 """
 
 # A service counts as started once it has lived for `startsecs`, longer than any failed start takes. One that
@@ -63,6 +66,7 @@ def marks(layout: Layout) -> dict[str, list[str]]:
         "supervisord": ["-m", "supervisor.supervisord", "-c", str(layout.supervisor_config)],
         "mlflow": ["-m", "infra.local.mlflow_server", str(layout.home)],
         "jupyter": ["-m", "infra.local.jupyter_server", str(layout.home)],
+        "router": ["-c", str(layout.router_config)],
     }
 
 
@@ -70,6 +74,16 @@ def command(layout: Layout, name: str) -> list[str]:
     """The command line of a service or of supervisord."""
     # -P: a file in the working folder must not be imported in place of a library.
     return [sys.executable, "-P", *marks(layout)[name]]
+
+
+def release_command(layout: Layout, name: str, number: int) -> list[str]:
+    """The command line of one release of a deployment."""
+    return [sys.executable, "-P", *release_mark(layout), name, str(number)]
+
+
+def release_mark(layout: Layout) -> list[str]:
+    """What stands before the name and the number of a release in its command line."""
+    return ["-m", "infra.local.serving.release", str(layout.home)]
 
 
 def quote(word: str) -> str:
@@ -86,9 +100,13 @@ def supervisor_config(layout: Layout, settings: Settings) -> str:
     # Without `user=root` supervisord warns root at every start.
     text = SUPERVISORD.format(socket=socket, user="user=root\n" if os.getuid() == 0 else "")
     for priority, name in enumerate(settings.services, start=1):
-        words = " ".join(map(quote, command(layout, name)))
-        text += PROGRAM.format(name=name, priority=priority, command=words)
+        text += program(name, command(layout, name), priority)
     return text
+
+
+def program(name: str, words: list[str], priority: int = 10) -> str:
+    """What supervisord is told about one program."""
+    return PROGRAM.format(name=name, priority=priority, command=" ".join(map(quote, words)))
 
 
 def jupyter_config(layout: Layout, settings: Settings) -> str:
@@ -134,6 +152,7 @@ def platform_environment(settings: Settings) -> dict[str, str]:
     variables = {
         "MLFLOW_TRACKING_URI": settings.mlflow_url,
         "MLOPS_LABS_PROFILE": "local",
+        "MLOPS_LABS_SERVING_URL": settings.serving_url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "DVC_NO_ANALYTICS": "1",

@@ -11,7 +11,7 @@ from infra.trouble import Trouble
 
 # The kernel allows 104 bytes (macOS) or 108 (Linux), and supervisord first binds a name with its pid added.
 LONGEST_SOCKET_PATH = 90
-TITLES = {"mlflow": "MLflow", "jupyter": "JupyterLab"}
+TITLES = {"mlflow": "MLflow", "jupyter": "JupyterLab", "serving": "the router of the deployments"}
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,38 @@ class Layout:
         return self.home / "run"
 
     @property
+    def serving(self) -> Path:
+        """The deployments: records, journals, code and models of their releases."""
+        return self.home / "serving"
+
+    @property
+    def programs(self) -> Path:
+        """What supervisord runs besides the services: one file for each release, and one for the router."""
+        return self.home / "programs"
+
+    @property
+    def router_config(self) -> Path:
+        """What Envoy is started with; its path on the command line proves that an Envoy is ours."""
+        return self.home / "router.json"
+
+    @property
+    def router_clusters(self) -> Path:
+        """Where the releases listen, as Envoy reads it."""
+        return self.home / "router-clusters.json"
+
+    @property
+    def router_routes(self) -> Path:
+        """Which release gets what, as Envoy reads it."""
+        return self.home / "router-routes.json"
+
+    @property
     def refusal(self) -> Path:
         """Why MLflow's server would not take the database, where that is so."""
         return self.run / "database-refused.txt"
+
+    def program(self, name: str) -> Path:
+        """The file that tells supervisord about one program."""
+        return self.programs / f"{name}.conf"
 
     def log(self, service: str) -> Path:
         """The log of one service."""
@@ -108,6 +137,7 @@ class Settings:
 
     mlflow_port: int
     jupyter_port: int | None
+    serving_port: int
     notebooks: str
     token: str
     socket: str
@@ -121,6 +151,11 @@ class Settings:
     def mlflow_url(self) -> str:
         """The tracking URI."""
         return f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def serving_url(self) -> str:
+        """The router, below which each deployment has a path of its name."""
+        return f"http://127.0.0.1:{self.serving_port}"
 
     @property
     def jupyter_url(self) -> str:
@@ -143,7 +178,7 @@ class Settings:
             settings = cls(**stored)
         except (OSError, ValueError, TypeError):
             return None
-        ports = [settings.mlflow_port, settings.jupyter_port or 0]
+        ports = [settings.mlflow_port, settings.jupyter_port or 0, settings.serving_port]
         texts = [settings.notebooks, settings.token, settings.socket]
         sound = all(type(port) is int for port in ports) and all(type(text) is str for text in texts)
         return settings if sound else None

@@ -12,15 +12,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import psutil
+
 from checker import platform
 from infra.local import config, logs, ports, processes, ready
 from infra.local.layout import TITLES, Layout, Settings, write_private
+from infra.local.serving import router
+from infra.local.serving.deployer import LocalDeployments, prepare, program
 from infra.local.supervisor import Supervisor, launch
 from infra.profile import Progress, ServiceStatus, Wishes
 from infra.trouble import Trouble
 
 MLFLOW_PORT = 5000
 JUPYTER_PORT = 8888
+SERVING_PORT = 8090
 LOCK_PATIENCE = 240.0
 # After this, a service that runs and does not answer is no longer "starting".
 START_PATIENCE = 180.0
@@ -62,8 +67,9 @@ class Local:
         return stopped
 
     def data(self) -> list[Path]:
-        """MLflow's database and artifacts, JupyterLab's workspaces and the logs, as far as they exist."""
-        return [path for path in (self.layout.mlflow, self.layout.jupyter, self.layout.logs) if path.exists()]
+        """MLflow's database and artifacts, deployments, JupyterLab's workspaces and logs, as far as they exist."""
+        layout = self.layout
+        return [path for path in (layout.mlflow, layout.serving, layout.jupyter, layout.logs) if path.exists()]
 
     def delete_data(self) -> None:
         """Delete what the services stored."""
@@ -91,28 +97,38 @@ class Local:
                     state = "starting" if young else "silent"
                 elif programs and name in programs:
                     state = {"BACKOFF": "restarting", "STARTING": "restarting"}.get(programs[name].state, "failed")
-                rows.append(
-                    ServiceStatus(
-                        name=name,
-                        title=TITLES[name],
-                        state=state,
-                        address=settings.address(name),
-                        pid=process.pid if process else None,
-                        memory_bytes=processes.memory(process) if process else None,
-                        since=datetime.fromtimestamp(process.create_time()).astimezone().isoformat(timespec="seconds")
-                        if process
-                        else None,
-                    )
-                )
+                rows.append(row(name, TITLES[name], state, settings.address(name), process))
+        if programs:
+            deployments = LocalDeployments(self.layout, settings)
+            if router.PROGRAM in programs:
+                process = next(iter(found.get(router.PROGRAM, [])), None)
+                state = "running" if process else "failed"
+                rows.append(row(router.PROGRAM, "Router", state, settings.serving_url, process))
+            for each in deployments.all():
+                for one in each.releases:
+                    name = program(each.name, one.release.number)
+                    if one.state != "stopped":
+                        process = next(iter(found.get(name, [])), None)
+                        rows.append(row(name, name, one.state, each.address, process))
         return rows
 
     def log_names(self) -> list[str]:
         """The logs that can be read."""
-        return [*TITLES, "supervisord"]
+        services = ["mlflow", "jupyter", "supervisord"]
+        return services + sorted({path.stem for path in self.layout.logs.glob("*.log")} - set(services))
 
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[tuple[str, str]]:
         """The last lines of the logs, then new ones while following."""
         return logs.read({name: self.layout.log(name) for name in services}, lines, follow)
+
+    @contextlib.contextmanager
+    def deployments(self, progress: Progress) -> Iterator[LocalDeployments]:
+        """What is deployed, to be looked at and changed by nobody else at the same time."""
+        settings = Settings.load(self.layout)
+        if settings is None or not processes.find(self.layout).get("supervisord"):
+            raise Trouble(found="no platform that runs", expected="one that does", next_step="infra up")
+        with self._locked(progress):
+            yield LocalDeployments(self.layout, settings)
 
     def environment(self) -> dict[str, str]:
         """The variables that connect a terminal to what runs; empty if nothing does."""
@@ -156,6 +172,7 @@ class Local:
                     if not path.exists():
                         path.parent.mkdir(parents=True, exist_ok=True)
                         write_private(path, text)
+            prepare(self.layout, settings)
             launch(self.layout, config.service_environment(self.layout, settings, os.environ))
             ready.wait(self.layout, settings, Supervisor(settings.socket), progress, retries=False)
             platform.write_environment(config.platform_environment(settings))
@@ -184,6 +201,7 @@ class Local:
         return Settings(
             mlflow_port=wanted["mlflow"],
             jupyter_port=wanted.get("jupyter"),
+            serving_port=wishes.serving_port or SERVING_PORT,
             notebooks=str(wishes.notebooks or default_notebooks(Path.cwd())),
             token=secrets.token_hex(24),
             socket=str(self.layout.new_socket()),
@@ -196,9 +214,13 @@ class Local:
             socket = Path(settings.socket)
             socket.unlink(missing_ok=True)
             if socket.parent.name.startswith("mlops-labs-"):
+                for path in socket.parent.glob("*"):
+                    path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
                     socket.parent.rmdir()
-        for path in (platform.environment_file(), layout.supervisor_config, layout.jupyter_config):
+        shutil.rmtree(layout.programs, ignore_errors=True)
+        routes = (layout.router_config, layout.router_clusters, layout.router_routes)
+        for path in (platform.environment_file(), layout.supervisor_config, layout.jupyter_config, *routes):
             path.unlink(missing_ok=True)
         for path in layout.run.glob("*"):
             path.unlink(missing_ok=True)
@@ -228,6 +250,21 @@ class Local:
             lock.release()
 
 
+def row(name: str, title: str, state: str, address: str, process: psutil.Process | None) -> ServiceStatus:
+    """One line of the status, with what its process says of itself."""
+    return ServiceStatus(
+        name=name,
+        title=title,
+        state=state,
+        address=address,
+        pid=process.pid if process else None,
+        memory_bytes=processes.memory(process) if process else None,
+        since=datetime.fromtimestamp(process.create_time()).astimezone().isoformat(timespec="seconds")
+        if process
+        else None,
+    )
+
+
 def default_notebooks(here: Path) -> Path:
     """The root of the clone around this folder, or this folder."""
     return next((folder for folder in (here, *here.parents) if (folder / "course.yaml").is_file()), here)
@@ -238,6 +275,8 @@ def differing(wishes: Wishes, settings: Settings) -> list[str]:
     words = []
     if wishes.mlflow_port not in (None, settings.mlflow_port):
         words.append(f"MLflow on port {settings.mlflow_port}")
+    if wishes.serving_port not in (None, settings.serving_port):
+        words.append(f"deployments on port {settings.serving_port}")
     asks_for_jupyter = wishes.jupyter or wishes.jupyter_port or wishes.notebooks
     if settings.jupyter_port is None:
         return [*words, "no JupyterLab"] if asks_for_jupyter else words

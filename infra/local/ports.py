@@ -44,14 +44,14 @@ def holder(port: int) -> str | None:
     return None
 
 
-def taken(service: str, port: int, why: str) -> Trouble:
+def taken(service: str, port: int, why: str, again: str = "infra up") -> Trouble:
     """The message for a port that a service cannot have."""
     who = holder(port) if why == "in use" else None
     by = f" by {who}" if who else ""
     return Trouble(
         found=f"port {port} is {why}{by}" if why == "in use" else f"port {port} cannot be used: {why}",
         expected=f"a free port for {TITLES[service]}",
-        next_step=f"stop that process, or choose another port: infra up --{service}-port {suggestion(port)}",
+        next_step=f"stop that process, or choose another port: {again} --{service}-port {suggestion(port)}",
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from infra.local.config import marks
+from infra.local.config import marks, release_mark
 from infra.local.layout import Layout
 from infra.trouble import Trouble
 
@@ -23,11 +23,13 @@ SERVICE_PATIENCE = 8.0
 
 
 def role(command_line: list[str], layout: Layout) -> str | None:
-    """Which of our processes has this command line: `supervisord`, `mlflow`, `jupyter`, or None."""
+    """Which of our processes has this command line: a service, `supervisord`, `router`, a release, or None."""
     for name, mark in marks(layout).items():
         if command_line[-len(mark) :] == mark:
             return name
-    return None
+    *front, name, number = ["", "", *command_line]
+    mark = release_mark(layout)
+    return f"{name}-{number}" if front[-len(mark) :] == mark else None
 
 
 def find(layout: Layout) -> dict[str, list[psutil.Process]]:

@@ -62,6 +62,35 @@ class Supervisor:
                     next_step="infra down && infra up",
                 ) from fault
 
+    def add(self, name: str) -> None:
+        """Take over a program whose file has just been written, and start it."""
+        from xmlrpc.client import Fault
+
+        try:
+            self._rpc.reloadConfig()
+            self._rpc.addProcessGroup(name)
+        except Fault as fault:
+            raise self._refused(name, fault.faultString) from fault
+
+    def remove(self, name: str) -> None:
+        """Stop a program and forget it; nothing happens when it is not known."""
+        from xmlrpc.client import Fault
+
+        try:
+            self._rpc.stopProcessGroup(name)
+            self._rpc.removeProcessGroup(name)
+        except Fault as fault:
+            if "BAD_NAME" not in fault.faultString:
+                raise self._refused(name, fault.faultString) from fault
+
+    @staticmethod
+    def _refused(name: str, why: str) -> Trouble:
+        return Trouble(
+            found=f"supervisord refuses {name}: {why}",
+            expected="a program that it takes over",
+            next_step="infra logs supervisord",
+        )
+
 
 def launch(layout: Layout, environment: Mapping[str, str]) -> None:
     """Start supervisord; it goes into the background by itself once its socket is open."""

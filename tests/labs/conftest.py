@@ -53,9 +53,8 @@ def home(tmp_path_factory):
 def services(home):
     """A running platform without JupyterLab; stopped at the end."""
     infra = [sys.executable, "-m", "infra"]
-    up = subprocess.run(
-        [*infra, "up", "--no-jupyter", "--mlflow-port", str(free_port())], capture_output=True, text=True, check=False
-    )
+    ports = ["--mlflow-port", str(free_port()), "--serving-port", str(free_port())]
+    up = subprocess.run([*infra, "up", "--no-jupyter", *ports], capture_output=True, text=True, check=False)
     assert up.returncode == 0, up.stdout + up.stderr
     yield platform.environment()
     subprocess.run([*infra, "down"], check=True, capture_output=True)

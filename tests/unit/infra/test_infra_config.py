@@ -18,6 +18,7 @@ ODD = "we ird %d #1 ;x it's ü"
 def settings_for(layout: Layout, **changes: object) -> Settings:
     values: dict[str, object] = {
         "mlflow_port": 5001,
+        "serving_port": 8091,
         "jupyter_port": 8001,
         "notebooks": "/some/where",
         "token": "s3cret",

@@ -40,6 +40,7 @@ def listener() -> Iterator[int]:
 def settings(layout: Layout, **changes: object) -> Settings:
     values = {
         "mlflow_port": 5001,
+        "serving_port": 8091,
         "jupyter_port": 8001,
         "notebooks": "/nb",
         "token": "t",

@@ -1,0 +1,1 @@
+"""Deployments of the `local` profile: a supervised process for each release, behind one Envoy on loopback."""
