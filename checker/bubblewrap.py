@@ -54,8 +54,8 @@ def walls(environment: Mapping[str, str]) -> list[str]:
 
 
 def _interpreter() -> list[Path]:
-    """What a task needs of Python and of this package: the tasks, and nothing that knows a check."""
+    """What a task needs of Python and of this package: the tasks and a client, and nothing that knows a check."""
     package = Path(__file__).parent
     folders = [Path(prefix) for prefix in dict.fromkeys((sys.base_prefix, sys.prefix))]
     outside = [folder for folder in folders if not folder.is_relative_to("/usr")]
-    return [*outside, package / "__init__.py", package / "tasks"]
+    return [*outside, package / "__init__.py", package / "asking.py", package / "tasks"]

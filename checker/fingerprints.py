@@ -34,6 +34,7 @@ def fingerprints(evidence: Evidence, models: Path | None = None) -> tuple[Finger
             *_mlflow(evidence, models),
             *_dvc(evidence),
             *_pipeline(evidence),
+            *_kfp(evidence),
         )
     }
     return tuple(Fingerprint(kind=kind, value=value, fits=fits) for (kind, value), fits in list(found.items())[:MOST])
@@ -99,3 +100,19 @@ def _pipeline(evidence: Evidence) -> Iterator[Found]:
     for link in (link for stage in evidence.pipeline.stages for link in stage.outs if link.kind == "output"):
         if link.locked and any(outs.get(link.path) not in (None, first.get(link.path)) for outs in elsewhere):
             yield "output", link.locked, link.locked == first.get(link.path)
+
+
+def _kfp(evidence: Evidence) -> Iterator[Found]:
+    """Yield the sums of the recorded run of what a compiled pipeline makes otherwise from other data."""
+    runs = evidence.proofs.kfp if evidence.proofs else ()
+    if not evidence.kfp or not evidence.kfp.run or not runs:
+        return
+    ir = evidence.kfp.pipeline
+    first, *others = ({(task.task, key): each.sha256 for task in run.tasks for key, each in task.artifacts.items()}
+                      for run in runs)  # fmt: skip
+    elsewhere = [sums for sums, run in zip(others, runs[1:], strict=True) if run.table]
+    for (task, key), made in first.items():
+        left = evidence.kfp.run.tasks.get(ir.component(ir.task(task)).folder)
+        recorded = left.artifacts[key].sha256 if left and key in left.artifacts else None
+        if recorded and any(sums.get((task, key)) not in (None, made) for sums in elsewhere):
+            yield "output", recorded, recorded == made

@@ -49,7 +49,7 @@ Tree = dict[str, Piece]
 
 
 class Manifest(Record):
-    """What is in a submission. Each tree tells path -> content; `mlflow` is about the records beside it.
+    """What is in a submission. Each tree tells path -> content; `mlflow` and `endpoints` are about records beside it.
 
     `remote` is None where the default DVC remote is no existing local folder; `remote_in_cache` says that
     the remote's folder is DVC's own cache, or lies in it or around it.
@@ -65,6 +65,7 @@ class Manifest(Record):
     remote_in_cache: bool = False
     models: dict[str, Tree] = {}
     mlflow: Piece | None = None
+    endpoints: Piece | None = None
 
     def trees(self) -> Iterator[tuple[str, Tree]]:
         """Yield each tree with the folder that it is unpacked to."""

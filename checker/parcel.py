@@ -107,13 +107,19 @@ def gather(lab: Lab, workspace: Workspace, evidence: Evidence, scratch: Path) ->
     notebooks = (*lab.evidence.notebooks, *(proof.notebook for proof in lab.proofs.notebooks))
     # What git tracks is taken along below, and what the grader prepared lies there already.
     commands = [proof for proof in lab.proofs.commands if not (proof.committed or proof.prepared)]
-    declared = (*lab.evidence.files, *(path for proof in commands for path in proof.files))
+    served = (path for proof in lab.proofs.services for path in proof.files)
+    called = (path for proof in lab.proofs.loops for path in proof.files)
+    declared = (*lab.evidence.files, *(path for proof in commands for path in proof.files), *served, *called)
     for group, patterns in (("notebooks", notebooks), ("declared files", declared)):
         _plain(parcel, group, root, matching(root, patterns))
     if lab.evidence.dvc and evidence.dvc is not None and evidence.dvc.present:
         _dvc(parcel, root, evidence, evidence.dvc)
     if evidence.pipeline is not None and evidence.pipeline.present:
         _pipeline(parcel, root, evidence.pipeline)
+    if evidence.kfp is not None and evidence.kfp.pipeline.present:
+        run = evidence.kfp.run
+        paths = (evidence.kfp.pipeline.path, *(run.files if run else ()))
+        _plain(parcel, "the pipeline and its run", root, paths)
     if lab.evidence.git and evidence.git is not None and evidence.git.present:
         _git(parcel, root, evidence.git)
         _plain(parcel, "files that git tracks", root, (blob.path for blob in evidence.git.head))
@@ -282,21 +288,24 @@ def _models(parcel: Parcel, lab: Lab, evidence: Evidence, scratch: Path) -> None
     """Take the files of the models along that the grader will score."""
     from checker.collect.mlflow import MlflowServer, fetch_model
     from checker.prove.models import candidates
+    from checker.prove.services import champion
 
-    if evidence.mlflow is None or not lab.proofs.models:
+    if evidence.mlflow is None or not (lab.proofs.models or lab.proofs.services):
         return
+    models = [model for proof in lab.proofs.models for model in candidates(proof, evidence.mlflow)]
+    served = [champion(proof, evidence.mlflow) for proof in lab.proofs.services]
+    models += [version.model for version in served if version is not None and version.model is not None]
     with MlflowServer(evidence.mlflow.address) as server:
-        for proof in lab.proofs.models:
-            for model in candidates(proof, evidence.mlflow):
-                name = model.model_id
-                if not MODEL_ID.fullmatch(name) or name in parcel.models:
-                    continue
-                folder, tree = scratch / f"model-{len(parcel.models)}", parcel.models.setdefault(name, {})
-                try:
-                    folder.mkdir()
-                    fetch_model(server, model, folder)
-                except ValueError as error:
-                    parcel.left_out[f"models/{name}"] = str(error)
-                    continue
-                for path in walk(folder, frozenset()):
-                    parcel.add("models", tree, path, folder / path, folder)
+        for model in models:
+            name = model.model_id
+            if not MODEL_ID.fullmatch(name) or name in parcel.models:
+                continue
+            folder, tree = scratch / f"model-{len(parcel.models)}", parcel.models.setdefault(name, {})
+            try:
+                folder.mkdir()
+                fetch_model(server, model, folder)
+            except ValueError as error:
+                parcel.left_out[f"models/{name}"] = str(error)
+                continue
+            for path in walk(folder, frozenset()):
+                parcel.add("models", tree, path, folder / path, folder)

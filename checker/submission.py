@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from checker.archive import (
+    ENDPOINTS,
     LARGEST_TOTAL,
     MANIFEST,
     MLFLOW,
@@ -35,6 +36,7 @@ from checker.course import Lab
 from checker.errors import Unavailable
 from checker.evidence import Evidence
 from checker.evidence.mlflow import Mlflow
+from checker.evidence.services import Endpoints
 from checker.manifest import FORMAT, MODEL_ID, Manifest, Piece, check_manifest, parse_foreign, parse_manifest
 from checker.parcel import Parcel, gather
 from checker.recipes import make_fixtures, sha256
@@ -109,6 +111,8 @@ def _freeze(lab: Lab, workspace: Workspace, evidence: Evidence, parcel: Parcel) 
     if evidence.mlflow is not None:
         # The address may hold a password, and means nothing elsewhere.
         texts[MLFLOW] = evidence.mlflow.model_copy(update={"address": ""}).model_dump_json().encode()
+    if evidence.endpoints is not None:
+        texts[ENDPOINTS] = evidence.endpoints.model_dump_json().encode()
     remote = evidence.dvc.default_remote if evidence.dvc else None
     manifest = Manifest(
         format=FORMAT,
@@ -120,7 +124,8 @@ def _freeze(lab: Lab, workspace: Workspace, evidence: Evidence, parcel: Parcel) 
         remote=parcel.remote if remote and remote.exists else None,
         remote_in_cache=remote is not None and remote.shares_cache,
         models={name: tree for name, tree in parcel.models.items() if tree},
-        mlflow=Piece(sha256=sha256(texts[MLFLOW]), size=len(texts[MLFLOW])) if MLFLOW in texts else None,
+        mlflow=_piece(texts.get(MLFLOW)),
+        endpoints=_piece(texts.get(ENDPOINTS)),
     )
     check_manifest(manifest, lambda name: lab)
     texts[MANIFEST] = manifest.model_dump_json().encode()
@@ -132,6 +137,10 @@ def _freeze(lab: Lab, workspace: Workspace, evidence: Evidence, parcel: Parcel) 
         groups={name: (count, size) for name, (count, size) in parcel.groups.items()},
         left_out=parcel.left_out,
     )
+
+
+def _piece(text: bytes | None) -> Piece | None:
+    return None if text is None else Piece(sha256=sha256(text), size=len(text))
 
 
 def _refuse_too_much(parcel: Parcel, evidence: Evidence) -> None:
@@ -172,7 +181,7 @@ def thaw(archive: Path, into: Path, lab_of: Callable[[str], Lab]) -> Workspace:
     with open_archive(archive) as opened:
         manifest = _manifest(opened)
         lab = check_manifest(manifest, lab_of)
-        mlflow = _records(opened, manifest, lab)
+        mlflow, endpoints = _records(opened, manifest, lab), _answers(opened, manifest, lab)
         missing = _compared(opened, manifest)
         for name in opened.blobs:
             for _ in opened.read(name):
@@ -187,7 +196,7 @@ def thaw(archive: Path, into: Path, lab_of: Callable[[str], Lab]) -> Workspace:
                 next_step="free some space, or set TMPDIR to another folder, then grade again",
             ) from error
     remote = into / (REMOTE_IN_CACHE if manifest.remote_in_cache else "remote")
-    return Workspace(into / "workspace", manifest.identity, Carried(into / "models", remote, mlflow))
+    return Workspace(into / "workspace", manifest.identity, Carried(into / "models", remote, mlflow, endpoints))
 
 
 def whose(archive: Path) -> tuple[str, str]:
@@ -254,6 +263,24 @@ def _records(opened: Archive, manifest: Manifest, lab: Lab) -> Mlflow | None:
         raise Refused("MLflow's records and the manifest name different models")
     # Nobody shall ask an address that came with a submission.
     return records.model_copy(update={"address": CARRIED})
+
+
+def _answers(opened: Archive, manifest: Manifest, lab: Lab) -> Endpoints | None:
+    """Return what the learner's deployments answered, as their machine tells it; None where the lab has none."""
+    content = opened.text(ENDPOINTS)
+    if content is None and manifest.endpoints is None:
+        return None
+    if content is None or manifest.endpoints is None or not lab.evidence.endpoints:
+        raise Refused("the answers of endpoints are in the archive and not in the manifest, or the other way round")
+    if (len(content), sha256(content)) != (manifest.endpoints.size, manifest.endpoints.sha256):
+        raise Refused("the answers of endpoints are others than the manifest says")
+    try:
+        answers = Endpoints.model_validate(parse_foreign(content, ENDPOINTS))
+    except (ValidationError, OverflowError) as error:
+        raise Refused("the answers of endpoints are not what `checker submit` writes") from error
+    if tuple(each.name for each in answers.endpoints) != lab.evidence.endpoints:
+        raise Refused("the answers are those of other endpoints than the lab's")
+    return answers
 
 
 def _unpack(opened: Archive, manifest: Manifest, made: dict[str, bytes], into: Path) -> None:

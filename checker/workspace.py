@@ -22,6 +22,7 @@ from checker.recipes import make_fixtures
 
 if TYPE_CHECKING:
     from checker.evidence.mlflow import Mlflow
+    from checker.evidence.services import Endpoints
 
 MARKER = Path(".checker", "workspace.json")
 WORK_VARIABLE = "MLOPS_LABS_WORK"
@@ -34,12 +35,14 @@ class Carried:
     """What a submission brought from outside of the workspace, which is all that may be looked at there.
 
     `remote` holds the DVC remote's objects where there was one; `models` the files of logged models, in
-    folders named by their ids; `mlflow` is what the tracking server told, as the learner's machine wrote it down.
+    folders named by their ids; `mlflow` is what the tracking server told, and `endpoints` what was deployed and
+    what it answered, as the learner's machine wrote it down.
     """
 
     models: Path
     remote: Path | None = None
     mlflow: Mlflow | None = None
+    endpoints: Endpoints | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from checker.course import Lab
 from checker.errors import CheckerError, Unavailable
 from checker.evidence import Evidence, Gap
 from checker.evidence.mlflow import Mlflow
+from checker.evidence.services import Endpoints
 from checker.recipes import make_fixtures, sha256
 from checker.workspace import Carried, Workspace
 
@@ -43,6 +44,11 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         return importlib.import_module(f"checker.collect.{name}")
 
     root, sources, carried = workspace.path, lab.evidence, workspace.carried
+    prepared: dict[str, Any] = {}
+    if lab.prepared:
+        from checker.prepare import load_preparation
+
+        prepared = load_preparation(lab).truth(lab, workspace.identity.seed)
     if sources.files:
         part("files", lambda: collector("files").collect_files(root, sources.files))
     if sources.notebooks:
@@ -53,19 +59,34 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         part("dvc", lambda: collector("dvc").collect_dvc(root, parts.get("git"), carried))
     if sources.pipelines:
         part("pipeline", lambda: collector("pipelines").collect_pipeline(root))
+    if (kfp := sources.kfp) is not None:
+        part("kfp", lambda: collector("kfp").collect_kfp(root, kfp))
+    if (drift := sources.drift) is not None:
+        part("drift", lambda: collector("drift").collect_drift(root, drift))
     if sources.mlflow is not None and carried is not None:
         part("mlflow", lambda: _carried_mlflow(carried))
     elif (mlflow := sources.mlflow) is not None:
         address = platform.environment().get("MLFLOW_TRACKING_URI", "")
         part("mlflow", lambda: collector("mlflow").collect_mlflow(address, mlflow))
+    if sources.endpoints and carried is not None:
+        part("endpoints", lambda: _carried_endpoints(carried))
+    elif sources.endpoints:
+        address = platform.environment().get("MLOPS_LABS_SERVING_URL", "")
+        asked = workspace.identity.seed, prepared.get("questions")
+        part("endpoints", lambda: collector("endpoints").collect_endpoints(address, sources.endpoints, *asked))
     # Not from the marker: what a learner's file says of them could be anything.
     fixtures = {path: sha256(content) for path, content in make_fixtures(lab, workspace.identity.seed).items()}
-    prepared = {}
-    if lab.prepared:
-        from checker.prepare import load_preparation
-
-        prepared = load_preparation(lab).truth(lab, workspace.identity.seed)
     return Evidence(workspace=workspace.identity, fixtures=fixtures, prepared=prepared, **parts, gaps=gaps)
+
+
+def _carried_endpoints(carried: Carried) -> Endpoints:
+    if carried.endpoints is None:
+        raise Unavailable(
+            "the submission has no answers of endpoints",
+            expected="a submission made while the platform was running",
+            next_step="run `infra up`, then submit again",
+        )
+    return carried.endpoints
 
 
 def _carried_mlflow(carried: Carried) -> Mlflow:

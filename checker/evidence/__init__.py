@@ -8,13 +8,16 @@ from pydantic import AwareDatetime, Field
 
 from checker.errors import CheckerError, Unavailable
 from checker.evidence.base import Record
+from checker.evidence.drift import Drift
 from checker.evidence.dvc import Dvc
 from checker.evidence.files import Files
 from checker.evidence.git import Git
+from checker.evidence.kfp import Kfp
 from checker.evidence.mlflow import Mlflow
 from checker.evidence.notebook import Notebooks
 from checker.evidence.pipelines import Pipeline
 from checker.evidence.proofs import Proofs
+from checker.evidence.services import Endpoints
 
 
 class Identity(Record):
@@ -55,7 +58,10 @@ class Evidence(Record):
     git: Git | None = None
     dvc: Dvc | None = None
     pipeline: Pipeline | None = None
+    kfp: Kfp | None = None
     mlflow: Mlflow | None = None
+    endpoints: Endpoints | None = None
+    drift: Drift | None = None
     proofs: Proofs | None = None
     gaps: dict[str, Gap] = {}
 
@@ -113,9 +119,24 @@ class View:
         return self._part("pipeline", self._evidence.pipeline)
 
     @property
+    def kfp(self) -> Kfp:
+        """The compiled pipeline of kfp, and its newest local run."""
+        return self._part("kfp", self._evidence.kfp)
+
+    @property
     def mlflow(self) -> Mlflow:
         """The declared experiments."""
         return self._part("mlflow", self._evidence.mlflow)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The declared deployments, and what they answered."""
+        return self._part("endpoints", self._evidence.endpoints)
+
+    @property
+    def drift(self) -> Drift:
+        """What was reported on drift, and the thresholds."""
+        return self._part("drift", self._evidence.drift)
 
     @property
     def proofs(self) -> Proofs:

@@ -45,8 +45,11 @@ def parse_json(text: str, largest: int = LARGEST) -> Any:
         raise ForeignText(f"not JSON: {clean(error, 120)}", expected) from None
 
 
-def parse_yaml(text: str, largest: int = LARGEST) -> Any:
+def parse_yaml(text: str, largest: int = LARGEST, *, aliases: bool = False) -> Any:
     """Parse YAML of at most `largest` characters, without anchors and tags, at most 40 levels deep.
+
+    With `aliases`, a part may stand in several places, as PyYAML writes what is the same object: whoever asks for that
+    must not walk through all of it, which may be endless. Merging of mappings is refused all the same.
 
     Raises:
         ForeignText: anything else.
@@ -59,8 +62,9 @@ def parse_yaml(text: str, largest: int = LARGEST) -> Any:
         for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
             if number > MOST_NODES:
                 raise ForeignText(f"a YAML of more than {MOST_NODES} parts", "fewer")
-            if isinstance(event, yaml.AliasEvent):
-                raise ForeignText("the YAML uses an alias", expected)
+            merges = isinstance(event, yaml.ScalarEvent) and event.value == "<<"
+            if (isinstance(event, yaml.AliasEvent) and not aliases) or (merges and aliases):
+                raise ForeignText(f"the YAML {'merges mappings' if merges else 'uses an alias'}", expected)
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > DEEPEST:

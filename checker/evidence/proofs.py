@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from checker.errors import Failed
 from checker.evidence.base import Record
+from checker.evidence.kfp import KfpRun
+from checker.evidence.loops import LoopModel, LoopRun
+from checker.evidence.services import EndpointScores, ServiceRun
 from checker.text import clean
 
 SLOW = re.compile(" not (answer|end) within | seconds of CPU time")
@@ -129,6 +132,45 @@ class PipelineRun(Record):
         return tuple(each.stage for each in self.stages if each.ran)
 
 
+class DriftFigure(Record):
+    """What a method says of a column, by the grader's own statistics: of the month `name` against the reference.
+
+    `of` says which data that were: those that a report is to speak of (`asked`), these with reference and current
+    exchanged (`swapped`), the delivery that was `replaced`, another month that has a report (`other`), or a month that
+    learners have not seen (`case`). There are two values where numbers may have been declared as categories.
+    """
+
+    of: Literal["asked", "swapped", "replaced", "other", "case"]
+    name: str
+    column: str
+    method: str
+    values: tuple[float, ...] = ()
+
+
+class Summary(Record):
+    """A column in a few figures; `distinct` is how many different values it has, which a sketch estimates."""
+
+    column: str
+    rows: int
+    missing: int = 0
+    least: float | None = None
+    most: float | None = None
+    mean: float | None = None
+    distinct: float | None = None
+
+
+class ProfileRead(Record):
+    """A profile of whylogs, read back: what it says (`found`) and what is `true` of the files it is to speak of.
+
+    `problem` completes `the file ...`, where nothing could be read.
+    """
+
+    path: str
+    found: tuple[Summary, ...] = ()
+    true: tuple[Summary, ...] = ()
+    problem: str | None = None
+
+
 class Proofs(Record):
     """Everything that was recomputed for a lab."""
 
@@ -137,6 +179,13 @@ class Proofs(Record):
     tables: tuple[TableDigest, ...] = ()
     commands: tuple[CommandRun, ...] = ()
     pipelines: tuple[PipelineRun, ...] = ()
+    kfp: tuple[KfpRun, ...] = ()
+    services: tuple[ServiceRun, ...] = ()
+    endpoint_scores: tuple[EndpointScores, ...] = ()
+    drift: tuple[DriftFigure, ...] = ()
+    profiles: tuple[ProfileRead, ...] = ()
+    loops: tuple[LoopRun, ...] = ()
+    loop_models: tuple[LoopModel, ...] = ()
 
     def notebook(self, path: str, case: str) -> NotebookRun:
         """Return the re-execution of `path` in `case`; the check fails when the notebook did not run through."""
@@ -192,6 +241,48 @@ class Proofs(Record):
                 next_step="declare in `dvc.yaml` what the stage reads and writes, then `dvc repro`",
             )
         return run
+
+    def kfp_run(self, case: str) -> KfpRun:
+        """Return the execution of the compiled pipeline in `case`; the check fails when it did not come to an end."""
+        run = next((each for each in self.kfp if each.case == case), None)
+        if run is None:
+            raise LookupError(f"no proof of the compiled pipeline in case {case!r}")
+        if run.problem:
+            changed = " and ".join(f"`{key}={value}`" for key, value in run.arguments.items())
+            elsewhere = ("other data",) if run.table and run is not self.kfp[0] else ()
+            when = " and ".join((*elsewhere, *((clean(changed, 120),) if changed else ())))
+            raise Failed(
+                f"the compiled pipeline, run again{when and f' with {when}'}, each task by itself: {run.problem}",
+                expected="tasks that run to their end with nothing but the values and artifacts that are wired to them",
+                next_step="make the work of that task smaller: fewer trees, less depth"
+                if SLOW.search(run.problem)
+                else "mend the component, compile the pipeline and run it again",
+            )
+        return run
+
+    def service(self, name: str, start: str) -> ServiceRun:
+        """Return what the service `name` answered when it was started as `start`."""
+        run = next((each for each in self.services if (each.service, each.start) == (name, start)), None)
+        if run is None:
+            raise LookupError(f"no proof of the service {name!r} started as {start!r}")
+        return run
+
+    def loop(self, name: str, chain: str, step: int) -> LoopRun:
+        """Return what one call of the loop `name` did."""
+        run = next((each for each in self.loops if (each.loop, each.chain, each.step) == (name, chain, step)), None)
+        if run is None:
+            raise LookupError(f"no proof of the loop {name!r} in chain {chain!r}, step {step}")
+        return run
+
+    def loop_model(self, name: str, chain: str, step: int) -> LoopModel | None:
+        """Return how good the champion is that a call of the loop made, or None where it made none."""
+        asked = (name, chain, step)
+        return next((each for each in self.loop_models if (each.loop, each.chain, each.step) == asked), None)
+
+    def scores_of(self, endpoint: str) -> EndpointScores:
+        """Return what the registered model says of the rows that a live endpoint was asked about."""
+        found = next((each for each in self.endpoint_scores if each.endpoint == endpoint), None)
+        return found or EndpointScores(endpoint=endpoint)
 
     def score(self, model_id: str, table: str) -> Score | None:
         """Return what the model scored on `table`, or None when it was not asked."""

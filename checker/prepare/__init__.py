@@ -24,7 +24,10 @@ class Preparation(Protocol):
         """
 
     def truth(self, lab: Lab, seed: int) -> dict[str, Any]:
-        """Return, as JSON has it, what the checks may know of what was made."""
+        """Return, as JSON has it, what the checks may know of what was made.
+
+        `questions`, where it is there, are the rows that live endpoints are asked about.
+        """
 
     def sources(self, lab: Lab, seed: int) -> dict[str, bytes]:
         """Return path -> content of the work as it should be, for the grader to run beside the learner's."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from checker.course import Lab
 from checker.errors import CheckerError
 from checker.evidence import Evidence, Gap
-from checker.evidence.proofs import Proofs
+from checker.evidence.loops import LoopModel, LoopRun
+from checker.evidence.proofs import DriftFigure, ProfileRead, Proofs
 from checker.jail import Jail
 from checker.workspace import Workspace
 
@@ -33,6 +34,26 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence, key: bytes, jail: 
             from checker.prove.pipelines import reproduce
 
             pipelines = [*reproduce(lab, workspace, evidence, key, jail)]
+        figures: list[DriftFigure] = []
+        profiles: list[ProfileRead] = []
+        if wanted.drift:
+            from checker.prove.drift import recompute
+
+            figures, profiles = recompute(lab, workspace, evidence, key, jail)
+        executed = []
+        if wanted.kfp:
+            from checker.prove.kfp import execute
+
+            executed = [*execute(lab, workspace, evidence, key, jail)]
+        services, live = [], []
+        if wanted.services:
+            from checker.prove.services import serve_again
+
+            for service in wanted.services:
+                answered, scored_live = serve_again(service, workspace, evidence, key, jail)
+                services += answered
+                live += scored_live
+        loops, champions = _loops(lab, workspace, key, jail)
         if wanted.models and evidence.mlflow is not None:
             from checker.prove.models import score
 
@@ -48,8 +69,28 @@ def prove(lab: Lab, workspace: Workspace, evidence: Evidence, key: bytes, jail: 
         tables=tuple(tables),
         commands=tuple(commands),
         pipelines=tuple(pipelines),
+        kfp=tuple(executed),
+        services=tuple(services),
+        endpoint_scores=tuple(live),
+        drift=tuple(figures),
+        profiles=tuple(profiles),
+        loops=tuple(loops),
+        loop_models=tuple(champions),
     )
     gaps = evidence.gaps
-    if wanted.models and "mlflow" in gaps:
+    if (wanted.models or wanted.services) and "mlflow" in gaps:
         gaps = gaps | {"proofs": gaps["mlflow"]}
     return evidence.model_copy(update={"proofs": proofs, "gaps": gaps})
+
+
+def _loops(lab: Lab, workspace: Workspace, key: bytes, jail: Jail) -> tuple[list[LoopRun], list[LoopModel]]:
+    """Return what closed loops did, and how good the champions are that they made."""
+    called: list[LoopRun] = []
+    made: list[LoopModel] = []
+    for loop in lab.proofs.loops:
+        from checker.prove.loops import close_again
+
+        runs, models = close_again(loop, lab, workspace, key, jail)
+        called += runs
+        made += models
+    return called, made

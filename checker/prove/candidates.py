@@ -6,7 +6,7 @@ import base64
 import random
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from checker.course import Recipe
@@ -16,7 +16,8 @@ from checker.jail import Jail, Limits
 from checker.keys import derive
 from checker.recipes import make_table
 
-TABLES = {"train": ((4, 5), 10_000), "rows": ((6,), 20_000)}
+Tables = Mapping[str, tuple[tuple[int, ...], int]]
+TABLES: Tables = {"train": ((4, 5), 10_000), "rows": ((6,), 20_000)}
 """Months, and rows in each: what the candidates learn from, and what a gate judges them by."""
 SHARED = "shared"
 SECONDS = 120
@@ -33,7 +34,9 @@ PRELOADED = (
 )
 
 
-def make_candidates(wanted: Iterable[str], seed: int, key: bytes, jail: Jail) -> dict[str, dict[str, bytes]]:
+def make_candidates(
+    wanted: Iterable[str], seed: int, key: bytes, jail: Jail, tables_of: Tables = TABLES
+) -> dict[str, dict[str, bytes]]:
     """Return candidate -> path -> content, and under SHARED the files that lie beside each that has none of its own.
 
     They are the same for the same seed and key, but for the numbers that MLflow draws.
@@ -47,7 +50,7 @@ def make_candidates(wanted: Iterable[str], seed: int, key: bytes, jail: Jail) ->
     with tempfile.TemporaryDirectory(prefix="checker-candidates-") as scratch:
         tables = Path(scratch, "tables")
         tables.mkdir()
-        for name, (months, rows) in TABLES.items():
+        for name, (months, rows) in tables_of.items():
             for kind in ("labelled", "features"):
                 recipe = Recipe(table=kind, months=months, holdout=True, rows=rows)
                 (tables / f"{name}-{kind}.csv").write_bytes(make_table(recipe, seed, key).to_csv())

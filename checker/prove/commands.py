@@ -115,7 +115,7 @@ def _all(proof: CommandProof, problem: str) -> Iterator[CommandRun]:
 
 
 def _brought(proof: CommandProof, workspace: Workspace) -> dict[str, bytes]:
-    """Return the files that the command needs; what could not travel in a submission is not there here either."""
+    """Return the files that the command needs; raises as `brought`."""
     if proof.committed:
         from checker.collect.git import committed
 
@@ -124,9 +124,18 @@ def _brought(proof: CommandProof, workspace: Workspace) -> dict[str, bytes]:
             for path, content in committed(workspace.path, proof.files, LARGEST_COPIED).items()
             if not unfit(path)
         }
+    return brought(proof.files, workspace)
+
+
+def brought(patterns: tuple[str, ...], workspace: Workspace) -> dict[str, bytes]:
+    """Return the files that globs match; what could not travel in a submission is not there here either.
+
+    Raises:
+        Unreadable: they are too large.
+    """
     files: dict[str, bytes] = {}
     total = 0
-    for path in matching(workspace.path, proof.files):
+    for path in matching(workspace.path, patterns):
         try:
             content = b"" if unfit(path) else read_plain(workspace.path / path, workspace.path, LARGEST_COPIED)
         except (Unreadable, OSError) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import math
 import os
 import posixpath
 import re
@@ -29,6 +28,7 @@ from checker.evidence.proofs import PipelineRun, StageRun
 from checker.jail import PATIENCE, Answer, Jail, Limits
 from checker.manifest import unfit
 from checker.prove.commands import KEPT_BACK, LARGEST_STATUS
+from checker.prove.texts import alike
 from checker.recipes import make_fixtures, make_table
 from checker.text import clean
 from checker.workspace import Workspace
@@ -55,7 +55,6 @@ WORTH_IMPORTING = (
     "matplotlib.pyplot",
 )
 """What a stage is likely to import, paid for once and not by each."""
-NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 MISSING_FILE = re.compile(r"(?:No such file or directory|cannot open|can't open file|Errno 2)[^'\n]*'([^'\n]+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 MISSING_KEY = re.compile(r"KeyError: '([^'\n]+)'")
@@ -324,7 +323,7 @@ def _agreeing(run: StageRun, pipeline: Pipeline, others: dict[str, Any], root: P
         if run.outs[link.path] == link.locked:
             agrees[link.path] = True
         elif link.current and texts:
-            agrees[link.path] = all(_alike(text, _text(root, path)) for path, text in texts.items())
+            agrees[link.path] = all(alike(text, _text(root, path)) for path, text in texts.items())
         else:
             agrees[link.path] = None if link.current else False
     return run.model_copy(update={"agrees": agrees})
@@ -335,15 +334,6 @@ def _text(root: Path, path: str) -> str:
         return read_plain(root / path, root, LARGEST_TEXT).decode("utf-8")
     except (Unreadable, OSError, UnicodeDecodeError, ValueError):
         return ""
-
-
-def _alike(one: str, other: str) -> bool:
-    """Whether two texts are the same but for line ends and the last digits of numbers."""
-    ours, theirs = NUMBER.split("\n".join(one.splitlines())), NUMBER.split("\n".join(other.splitlines()))
-    if len(ours) != len(theirs) or ours[::2] != theirs[::2]:
-        return False
-    pairs = zip(ours[1::2], theirs[1::2], strict=True)
-    return all(a == b or math.isclose(float(a), float(b), rel_tol=1e-6, abs_tol=1e-9) for a, b in pairs)
 
 
 def _problem(stages: tuple[Stage, ...], runs: tuple[StageRun, ...], root: Path, pipeline: Pipeline) -> str | None:

@@ -24,7 +24,7 @@ from checker.tasks.cells import Cells
 from checker.tasks.places import Cell, Furniture
 from checker.tasks.zygote import Zygote
 
-TASKS = ("candidates", "command", "notebook", "pipeline", "probe", "score")
+TASKS = ("candidates", "command", "kfp", "loops", "notebook", "pipeline", "probe", "profiles", "score", "services")
 LARGEST_ORDER = 1 << 20
 LARGEST_ANSWER = 8 << 20
 

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -23,6 +24,8 @@ WATCH_EVERY = 0.1
 THREADS_EACH = 32
 GRACE = 1.0
 """Seconds for a process to end that has answered."""
+STOPPING = 3.0
+"""Seconds for a server to end that was asked to by SIGTERM."""
 
 Case = TypeVar("Case")
 
@@ -42,6 +45,38 @@ class Work:
     function: str
     arguments: dict[str, Any]
     preload: tuple[str, ...] = ()
+
+
+class Beside:
+    """What goes on outside of a cell, in a thread of its own, while a server runs in it: `do` talks to it.
+
+    The server is handed the descriptor `lent` as its argument `lent`; nobody else keeps it.
+    """
+
+    def __init__(self, lent: int, do: Callable[[], None]) -> None:
+        self.lent = lent
+        self._thread = threading.Thread(target=do, daemon=True)
+
+    def begin(self) -> None:
+        """Let the server have the descriptor for itself, and talk to it."""
+        self.close()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Give the descriptor away, if that was not done yet."""
+        if self.lent >= 0:
+            os.close(self.lent)
+        self.lent = -1
+
+    @property
+    def over(self) -> bool:
+        """Whether the talk has come to its end."""
+        return not self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Wait for the end of the talk, which has a limit of time of its own."""
+        if self._thread.ident is not None:
+            self._thread.join()
 
 
 @dataclass(frozen=True)
@@ -86,18 +121,41 @@ class Cells:
         finally:
             place.close()
 
-    def _listen(self, place: Place, work: Work, seconds: float) -> bytes:
-        """Return what the learner's process says."""
-        reading, writing = os.pipe()
-        order = asdict(work) | {"home": place.home, "limits": self.limits}
-        order["preload"] = [*self.preload, *work.preload]
+    def host(self, work: Work, parts: Parts, seconds: float, beside: Beside, then: Then) -> tuple[str, Any]:
+        """Run `work` as `run` does until `beside` is over, and end it then, by SIGTERM at first.
+
+        Return why it ended before, or had to be ended, to complete `it ...`; empty when it was there to the last. And
+        what `then` says of the folder when no learner code is left; None where that could no longer be asked.
+
+        Raises:
+            OSError: the place could not be made.
+        """
+        furniture = Furniture(self.payload, parts, self.limits["scratch"])
+        place = Cell(furniture, then) if self.walled else Place(furniture)
+        ended, left = "", None
         try:
-            process = self.zygote.spawn(order, writing, place.namespaces)
+            try:
+                self._listen(place, work, seconds, beside)
+                ended = "" if beside.over else "ended by itself"
+            except EOFError:
+                self.zygote.start_again()
+                ended = "ended the process that it was started from, by SIGKILL or otherwise"
+            except Silent as silence:
+                ended = str(silence)
+            beside.wait()
+            with contextlib.suppress(OSError):
+                left = place.finish(then)
+            return ended, left
         finally:
-            os.close(writing)
+            beside.close()
+            place.close()
+
+    def _listen(self, place: Place, work: Work, seconds: float, beside: Beside | None = None) -> bytes:
+        """Return what the learner's process says; with something `beside` it, until that is over."""
+        reading, process = self._begin(place, work, beside)
         ends, look, said = time.monotonic() + seconds, time.monotonic() + WATCH_EVERY, bytearray()
         problem: Silent | None = None
-        ended, sources = False, (reading, self.zygote.fileno())
+        ended, stopping, sources = False, False, (reading, self.zygote.fileno())
         try:
             while problem is None:
                 # What it left running may hold the other end open, so its own end counts as well.
@@ -108,28 +166,52 @@ class Cells:
                 if not chunk and (ended or reading in ready):
                     break
                 now = time.monotonic()
+                if beside and beside.over and not stopping:
+                    stopping, ends = True, now + STOPPING
+                    _kill(process, signal.SIGTERM)
                 if len(said) > LARGEST:
                     problem = Silent("answered too much")
                 elif now > ends:
+                    if stopping:
+                        break
                     problem = Late(f"did not answer within {seconds:g} seconds")
                 elif now > look:
                     look = now + WATCH_EVERY
                     problem = self._too_much(place.watch(process))
         finally:
             os.close(reading)
-            if problem is not None or not said:
+            if problem is not None or not (said or beside):
                 place.end_all()
             else:
                 place.remember(process)
-        if not ended and not select.select([self.zygote], [], [], GRACE)[0]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        status, cpu = self.zygote.ended()
-        if problem is None and not said:
+        status, cpu = self._end(process, ended)
+        if problem is None and not (said or stopping):
             problem = Silent(self._ended_by(status, cpu))
         if problem is not None:
             raise problem
         return bytes(said)
+
+    def _begin(self, place: Place, work: Work, beside: Beside | None) -> tuple[int, int]:
+        """Start the learner's process, and what goes on beside it; return where it answers, and its number."""
+        reading, writing = os.pipe()
+        order = asdict(work) | {"home": place.home, "limits": self.limits}
+        order["preload"] = [*self.preload, *work.preload]
+        try:
+            process = self.zygote.spawn(order, writing, place.namespaces, beside.lent if beside else -1)
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        if beside:
+            beside.begin()
+        return reading, process
+
+    def _end(self, process: int, ended: bool) -> tuple[int, float]:
+        """Wait a moment for a process to end by itself, else end it; return its status and its CPU time."""
+        if not ended and not select.select([self.zygote], [], [], GRACE)[0]:
+            _kill(process, signal.SIGKILL)
+        return self.zygote.ended()
 
     def _too_much(self, family: list[psutil.Process]) -> Silent | None:
         resident, count, threads = 0, 0, 0
@@ -173,6 +255,11 @@ def in_turn(cases: Mapping[str, Case], run: Callable[[Case], dict[str, Any]]) ->
             late += 1
             answers[name] = {"problem": f"it {silence}"}
     return answers
+
+
+def _kill(process: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)
 
 
 def _share(process: psutil.Process) -> int:

@@ -54,14 +54,16 @@ class Zygote:
         """Of the socket, which becomes readable when the fork has ended."""
         return self._link.fileno()
 
-    def spawn(self, order: dict[str, Any], answers: int, namespaces: Sequence[int]) -> int:
+    def spawn(self, order: dict[str, Any], answers: int, namespaces: Sequence[int], lent: int = -1) -> int:
         """Run a function in a fork that writes its answer into the descriptor `answers`; return its number.
 
         `order`: `function` as `module:name`, `arguments`, `home`, `limits` and the modules to `preload`. The fork
-        enters the cell with these `namespaces`, if there are any.
+        enters the cell with these `namespaces`, if there are any. A descriptor that is `lent` it gets as the argument
+        `lent` of the function.
         """
-        content = json.dumps(order).encode()
-        socket.send_fds(self._link, [len(content).to_bytes(4, "big")], [answers, *namespaces])
+        descriptors = [answers, *([lent] if lent >= 0 else []), *namespaces]
+        content = json.dumps(order | {"lent": lent >= 0}).encode()
+        socket.send_fds(self._link, [len(content).to_bytes(4, "big")], descriptors)
         self._link.sendall(content)
         return int(self._receive()["process"])
 
@@ -91,7 +93,7 @@ def _serve(link: socket.socket, modules: Iterable[str], confined: bool) -> None:
         calls.prepare()
         kernel.use_large_pages()
     while True:
-        head, descriptors, _, _ = socket.recv_fds(link, 4, 1 + len(kernel.NAMESPACES))
+        head, descriptors, _, _ = socket.recv_fds(link, 4, 2 + len(kernel.NAMESPACES))
         if not head:
             return
         length = min(int.from_bytes(head, "big"), LARGEST_ORDER)
@@ -103,10 +105,13 @@ def _serve(link: socket.socket, modules: Iterable[str], confined: bool) -> None:
         # Nothing that is there by now needs looking at again: in the forks, its pages stay shared.
         gc.freeze()
         answers, *namespaces = descriptors
+        lent = namespaces.pop(0) if order["lent"] else -1
         if namespaces:
             kernel.send_children_into(namespaces)
         child = os.fork()
         if child == 0:
+            if lent >= 0:
+                order["arguments"]["lent"] = lent
             _become_learner(order, answers, namespaces, confined, link)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -152,7 +157,8 @@ def _give_away(order: dict[str, Any], answers: int, namespaces: Sequence[int], c
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    kept = sorted((2, answers, link, max(limits["open_files"], answers + 64)))
+    lent = order["arguments"].get("lent", answers) if order["lent"] else answers
+    kept = sorted({2, answers, link, lent, max(limits["open_files"], answers + 64, lent + 64)})
     for one, other in itertools.pairwise(kept):
         os.closerange(one + 1, other)
     if confined:

@@ -139,7 +139,7 @@ def test_a_damaged_key_is_told(lab, tmp_path):
 
 
 def test_fixtures_are_the_same_for_the_same_seed():
-    for lab in COURSE.ready:
+    for lab in (each for each in COURSE.ready if each.fixtures):
         small = lab.model_copy(update={"fixtures": tuple(f.model_copy(update={"rows": 600}) for f in lab.fixtures)})
         assert make_fixtures(small, 5) == make_fixtures(small, 5)
         assert make_fixtures(small, 5) != make_fixtures(small, 6)

@@ -15,7 +15,8 @@ from checker.course import Lab, PipelineProof
 from checker.evidence import Evidence, Identity
 from checker.evidence.pipelines import Link, Param, Stage
 from checker.jail import Jail, can_confine
-from checker.prove.pipelines import _alike, _reduced, _with, reproduce
+from checker.prove import texts
+from checker.prove.pipelines import _reduced, _with, reproduce
 from checker.workspace import Workspace
 
 KEY = b"k" * 32
@@ -218,7 +219,7 @@ def test_the_lock_file_is_compared_but_for_last_digits(prove, said, agrees):
     ],
 )  # fmt: skip
 def test_alike(one, other, alike):
-    assert _alike(one, other) == alike
+    assert texts.alike(one, other) == alike
 
 
 def test_what_draws_at_random_differs(prove):
