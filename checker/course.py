@@ -393,9 +393,7 @@ class Proofs(Model):
     @property
     def need_jail(self) -> bool:
         """Whether anything of a learner's is run for them."""
-        single = (self.kfp, self.drift)
-        asked = (self.notebooks, self.models, self.commands, self.pipelines, self.services, self.loops, *single)
-        return any(map(bool, asked))
+        return any(getattr(self, name) for name in type(self).model_fields)
 
 
 class Module(Model):

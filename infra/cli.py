@@ -187,14 +187,19 @@ def line(row: ServiceStatus) -> str:
 @click.option("--lines", type=click.IntRange(0), default=30, show_default=True, help="How many of each log.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is added, until Ctrl-C.")
 def logs(profile_name: str, service: str | None, lines: int, follow: bool) -> None:
-    """Show the logs of SERVICE, or of all."""
+    """Show the logs of SERVICE, or of all; of a deployment, those of its releases."""
     profile = load(profile_name)
     names = profile.log_names()
     if service and service not in names:
-        raise click.BadParameter(f"{service!r} is not one of {', '.join(names)}.", param_hint="SERVICE")
+        releases = [name for name in names if name.rpartition("-")[0] == service]
+        if not releases:
+            raise click.BadParameter(f"{service!r} is not one of {', '.join(names)}.", param_hint="SERVICE")
+        names = releases
+    elif service:
+        names = [service]
     with contextlib.suppress(KeyboardInterrupt):
-        for name, text in profile.logs([service] if service else names, lines, follow):
-            click.echo(text if service else f"{name:<11} | {text}")
+        for name, text in profile.logs(names, lines, follow):
+            click.echo(text if len(names) == 1 else f"{name:<11} | {text}")
 
 
 @main.command()

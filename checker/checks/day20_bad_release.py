@@ -299,7 +299,8 @@ def _contradiction(kind: str, figures: Mapping[str, float]) -> str:
 
 def _parts(journal: Sequence[Change], started: datetime) -> tuple[list[Change], list[Change]]:
     """Return what was done before the workspace was handed over, and since."""
-    count = next((n for n, each in enumerate(journal) if each.at is None or each.at > started), len(journal))
+    # Lines of earlier incidents may have any time, where a clock was wrong; the last one of before ends them.
+    count = max((n for n, each in enumerate(journal, start=1) if each.at and each.at <= started), default=0)
     return [*journal[:count]], [*journal[count:]]
 
 

@@ -275,7 +275,7 @@ def _ended(lab: View, chain: str, step: int, what: str) -> LoopRun:
         fail(
             found=f"the loop {run.problem}" if absent else f"{what}: the loop {run.problem}",
             expected="`loop.py`, or a package `loop` with `__main__.py`, that decides within 60 seconds of CPU time",
-            next_step="do task 1"
+            next_step="write `loop.py`: tasks 1 to 4 make its parts, and task 5 puts them together"
             if absent
             else "make what it does smaller: fewer trees, fewer steps"
             if slow
@@ -286,8 +286,8 @@ def _ended(lab: View, chain: str, step: int, what: str) -> LoopRun:
         run.status == 0,
         found=f"{what}, it ends with status {run.status}: {clean(last, 200)}",
         expected="status 0 for each of the four decisions; another one is for what could not be decided",
-        next_step=f"run `{TRY} {QUIET_HERE if chain == OWN else DRIFTED_HERE}; echo $?` in a copy that has no more "
-        "than your code and `data/`",
+        next_step=f"run `{TRY} {QUIET_HERE if chain == OWN else DRIFTED_HERE}; echo $?` in a copy that has your code "
+        "and `data/`, and nothing else",
     )
     return run
 

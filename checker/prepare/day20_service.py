@@ -314,7 +314,7 @@ _ORDER = (
 )
 _SAMPLED = (
     ("import math\n", "import math\nimport random\n"),
-    ("\n\nclass Scorecard", "\nORDERS = 300\n\n\nclass Scorecard"),
+    ("\n\nclass Scorecard", "\nORDERS = 1000\n\n\nclass Scorecard"),
     (
         """\
         points = self.points(seen)

@@ -115,7 +115,8 @@ class Local:
     def log_names(self) -> list[str]:
         """The logs that can be read."""
         services = ["mlflow", "jupyter", "supervisord"]
-        return services + sorted({path.stem for path in self.layout.logs.glob("*.log")} - set(services))
+        others = {path.stem for path in self.layout.logs.glob("*.log")} - set(services)
+        return services + sorted(others, key=lambda name: (name.rpartition("-")[0], len(name), name))
 
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[tuple[str, str]]:
         """The last lines of the logs, then new ones while following."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 warnings.filterwarnings("ignore")
-logging.getLogger("mlflow").setLevel(logging.ERROR)
 
 import mlflow
 import mlflow.sklearn
@@ -21,6 +20,7 @@ from mlflow.models import infer_signature
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score
 
+logging.getLogger("mlflow").setLevel(logging.ERROR)
 NAME, MONTH = "day24-card-fraud", "2025-03"
 
 

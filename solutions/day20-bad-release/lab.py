@@ -69,7 +69,7 @@
 # | `stale_features` | a feature comes from data that are older than those which are there |
 # | `threshold` | the score is right, and the decision that is made of it is not |
 # | `slow` | the answers are right, and take many times as long |
-# | `leak` | data of a customer get where they do not belong: into the log, or into an answer which they are no part of |
+# | `leak` | data of a customer get where the runbook does not allow them: into the log, or into an answer |
 # | `model` | the code is right, and the new version of the model is not |
 #
 # The bad release has many changes, and all but one are harmless. That a value gets one more digit, or that an answer
@@ -357,7 +357,7 @@ if culprit == "scorecard.json":
     for version in ("1", "2"):
         with served(good, f"models/{version}") as release:
             scores = [answer["score"] for answer in release.ask(ROWS)]
-        print("average precision of version", version, average_precision_score(labels, scores).round(3))
+        print("average precision of version", version, round(average_precision_score(labels, scores), 3))
         print(Path(f"models/{version}/scorecard.json").read_text())
 else:
     texts = [(folder / culprit).read_text().splitlines() for folder in (good, bad)]

@@ -84,7 +84,7 @@
 # ### How the checker looks at it
 #
 # It calls your loop eight times, in copies of this folder without a network: with your `.py` files, `*.toml`, `*.json`,
-# `*.yaml`, `*.ini` and `*.cfg` beside them and all of a folder `loop`; with `data/2025-03.csv` and the month in question;
+# `*.yaml`, `*.yml`, `*.ini` and `*.cfg` beside them and all of a folder `loop`; with `data/2025-03.csv` and the month in question;
 # with a registry of its own, a file of SQLite, in which a champion stands that learned from `2025-03`. What one call
 # leaves in the folder, the next call finds. The names of the hidden months say nothing about what is in them. A call may
 # take 60 seconds of CPU time, and the folder may grow to 48 MiB. (To import Evidently takes some 20 of these seconds.)
@@ -489,13 +489,13 @@ from pathlib import Path
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 warnings.filterwarnings("ignore")
-logging.getLogger("mlflow").setLevel(logging.ERROR)
 
 import pandas as pd
 from mlflow import MlflowClient
 from promote import NAME, promote, register
 from watch import can_learn, drift, has_drifted, share_known
 
+logging.getLogger("mlflow").setLevel(logging.ERROR)
 
 def challenge(client, champion, tags, path):
     """Train a candidate, let the gate compare it with the champion, and do what the gate says."""
@@ -720,6 +720,6 @@ for metric in snapshot.dict()["metrics"]:
 #    loop do? Should it?
 # 2. Train on March **and** September. Is the candidate better on September? And on March, if the old tactics came back?
 #    Which of the two would you want, and how would the gate have to change?
-# 3. Call the loop for September twice at the same time (`&`), with a new champion. How many versions are there? Put `flock`
-#    before it.
+# 3. Call the loop for September twice at the same time (`&`), with a new champion and without `decisions/`. How many versions
+#    are there? Put `flock` before it.
 # 4. Let the loop mend a deployment that failed, as in question 1, and try it with `DEPLOY_COMMAND=false`.

@@ -111,6 +111,8 @@ def test_traffic_turns_and_turns_back_without_a_lost_request(service: Service) -
         over.set()
         asking.join()
     assert set(seen) == {(200, "one"), (200, "two")}
+    told = service.platform.infra("logs", "fraud").stdout
+    assert "fraud-" in told and "/health" in told
     last = service.platform.home / "serving" / "fraud" / "journal.jsonl"
     events = [json.loads(line)["event"] for line in last.read_text().splitlines()]
     assert events[-3:] == ["deploy", "deploy", "rollback"]

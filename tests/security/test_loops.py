@@ -55,7 +55,7 @@ def endless():
     sql(
         "DROP TABLE registered_model_aliases",
         "CREATE VIEW registered_model_aliases AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-        "SELECT 'x' AS name, 'champion' AS alias, i AS version FROM n",
+        "SELECT 'x' || i AS name, 'champion' AS alias, i AS version FROM n",
     )
 
 

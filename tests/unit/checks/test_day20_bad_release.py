@@ -154,6 +154,7 @@ def test_an_earlier_incident_is_in_the_journal_as_well():
     old = (
         change("deploy", {"2": 100}, {"1": 100}, -500, 2),
         change("rollback", {"1": 100}, {"2": 100}, -490),
+        change("route", {"1": 100}, {"1": 100}, 600),
         change("undeploy", {}, {"1": 100}, -2),
     )
     accepted(live=endpoint((*old, *GIVEN, BACK)))
