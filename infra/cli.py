@@ -199,7 +199,7 @@ def logs(profile_name: str, service: str | None, lines: int, follow: bool) -> No
         names = [service]
     with contextlib.suppress(KeyboardInterrupt):
         for name, text in profile.logs(names, lines, follow):
-            click.echo(text if len(names) == 1 else f"{name:<11} | {text}")
+            click.echo(text if service and len(names) == 1 else f"{name:<11} | {text}")
 
 
 @main.command()
