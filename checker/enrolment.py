@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from checker import platform
-from checker.course import Model
+from checker.declarations import Model
 from checker.errors import CheckerError, Unavailable, UsageError
 from checker.keys import kept_key, world_seed
 from checker.text import clean

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from checker.course import Lab, LatePolicy, Model
+from checker.course import Lab, LatePolicy
+from checker.declarations import Model
 from checker.errors import CheckerError
 from checker.result import Row
 

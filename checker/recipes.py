@@ -6,7 +6,8 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from checker.course import Fixture, Lab, Recipe, Spoilt
+from checker.course import Lab
+from checker.declarations import Fixture, Recipe, Spoilt
 from checker.keys import derive
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.collect.reading import Unreadable, read_plain
-from checker.course import DriftSource
+from checker.declarations import DriftSource
 from checker.evidence.drift import ColumnDrift, Drift, DriftReport, Limit, Spoken, method_name
 from checker.evidence.foreign import LARGEST, ForeignText, mapping, parse_json, parse_yaml, sequence
 from checker.text import clean

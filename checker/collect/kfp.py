@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from checker.collect.reading import CHUNK, Unreadable, open_plain, read_plain
-from checker.course import KfpSource
+from checker.declarations import KfpSource
 from checker.evidence.foreign import LARGEST, ForeignText, mapping, parse_yaml, sequence
 from checker.evidence.kfp import Artifact, Component, Ir, Kfp, LocalRun, Output, Port, RunTask, Source, Task
 from checker.tasks.executed import below, metadata_of, plain, read_output, sound, sum_of_folder, values_of

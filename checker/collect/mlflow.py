@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import httpx
 
-from checker.course import MlflowSource
+from checker.declarations import MlflowSource
 from checker.errors import Unavailable
 from checker.evidence.foreign import ForeignText, mapping, parse_json, parse_yaml, sequence
 from checker.evidence.mlflow import (

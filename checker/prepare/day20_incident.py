@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from checker.course import Recipe
+from checker.declarations import Recipe
 from checker.prepare.day20_service import CARD, CLASSES, COUNTS, CURRENT, FAULTS, LAST, OLD, Fault, release
 from checker.recipes import make_table
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from checker.course import Recipe
+from checker.declarations import Recipe
 from checker.errors import Unavailable
 from checker.evidence.foreign import mapping
 from checker.jail import Jail, Limits

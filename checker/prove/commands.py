@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from checker.collect.reading import Unreadable, matching, read_plain
-from checker.course import CommandProof, Lab
+from checker.course import Lab
+from checker.declarations import CommandProof
 from checker.errors import Unavailable
 from checker.evidence.foreign import mapping
 from checker.evidence.proofs import CommandRun

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from checker.collect.reading import Unreadable, read_plain
-from checker.course import DriftCase, DriftProof, Lab, Scorecard
+from checker.course import Lab
+from checker.declarations import DriftCase, DriftProof, Scorecard
 from checker.errors import Unavailable
 from checker.evidence import Evidence
 from checker.evidence.drift import Drift

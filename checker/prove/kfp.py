@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checker.course import KfpCase, KfpProof, Lab
+from checker.course import Lab
+from checker.declarations import KfpCase, KfpProof
 from checker.evidence import Evidence
 from checker.evidence.foreign import mapping, sequence
 from checker.evidence.kfp import IMPORTER, PYTHON, Artifact, Ir, KfpRun, LocalRun, RunTask, Task, TaskRun

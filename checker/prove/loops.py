@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.collect.reading import Unreadable
-from checker.course import Lab, LoopProof, LoopStep
+from checker.course import Lab
+from checker.declarations import LoopProof, LoopStep
 from checker.errors import Unavailable
 from checker.evidence.foreign import ForeignText, mapping, parse_json, sequence
 from checker.evidence.loops import LoopModel, LoopRun, Registered
@@ -227,7 +228,9 @@ def _runs(proof: LoopProof, calls: Sequence[Call], told: Mapping[str, Any]) -> I
         registry = mapping(said.get("registry"))
         problem = said.get("problem") or registry.get("problem")
         if not said:
-            problem = broken or "was not tried, since the first call did not end with status 0"
+            problem = (
+                broken or "was not tried, since the first call did not end with status 0, or trained or moved something"
+            )
         if problem is not None:
             broken = f"was not tried, since the call before did not come to its end: it {problem}"
             yield _run(proof, call, problem=clean(problem, 500))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.collect.mlflow import MlflowServer, fetch_model
-from checker.course import ModelProof
+from checker.declarations import ModelProof
 from checker.evidence import Evidence
 from checker.evidence.mlflow import Experiment, LoggedModel, Mlflow
 from checker.evidence.proofs import Score, TableDigest

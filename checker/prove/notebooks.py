@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.collect.reading import Unreadable, matching, read_plain
-from checker.course import Lab, NotebookCase, NotebookProof
+from checker.course import Lab
+from checker.declarations import NotebookCase, NotebookProof
 from checker.evidence.foreign import ForeignText, mapping, parse_json
 from checker.evidence.proofs import NotebookRun
 from checker.jail import PATIENCE, Jail, Limits

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from checker.collect.dvc import NEVER_TRACKED
 from checker.collect.pipelines import DEFINITION, PARAMS, dumped, load_params, read_pipeline, select
 from checker.collect.reading import Unreadable, read_plain, walk
-from checker.course import Lab, PipelineCase, PipelineProof
+from checker.course import Lab
+from checker.declarations import PipelineCase, PipelineProof
 from checker.evidence import Evidence
 from checker.evidence.foreign import LARGEST, ForeignText, mapping, sequence
 from checker.evidence.pipelines import Pipeline, Stage

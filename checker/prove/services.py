@@ -15,7 +15,7 @@ from typing import Any
 
 from checker.collect.mlflow import MlflowServer, fetch_model
 from checker.collect.reading import Unreadable
-from checker.course import ServiceProof
+from checker.declarations import ServiceProof
 from checker.errors import Unavailable
 from checker.evidence import Evidence
 from checker.evidence.foreign import ForeignText, mapping, parse_json, sequence

@@ -75,16 +75,20 @@ def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
     if made is not True or "files" not in left:
         return {"problem": f"making the first champion: {made}"}
     loop = _Loop(request, cells, parts, _files(left), left["place"])
+    start = _registry(cells, request["name"], loop.start)
     chains: dict[str, list[dict[str, Any]]] = {}
     for name in request["chains"]:
         chains[name] = loop.follow(name)
-        if len(chains) == 1 and chains[name][0].get("status") != 0:
+        first = chains[name][0]
+        if len(chains) == 1 and (first.get("status") != 0 or first["pipelines"] or _moved(start, first["registry"])):
             break
-    return {
-        "start": _registry(cells, request["name"], loop.start),
-        "chains": chains,
-        "scores": loop.scores,
-    }
+    return {"start": start, "chains": chains, "scores": loop.scores}
+
+
+def _moved(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether there is another champion, another version or another model; a tag may be there that was not."""
+    told = [(each.get("champion"), each.get("models"), sorted(each.get("versions", {}))) for each in (before, after)]
+    return told[0] != told[1]
 
 
 class _Loop:

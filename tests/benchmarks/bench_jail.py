@@ -13,7 +13,7 @@ import psutil
 import sklearn.ensemble
 import skops.io
 
-from checker.course import Recipe
+from checker.declarations import Recipe
 from checker.jail import Jail, Limits
 from checker.marking import WARM
 from checker.prove import models, notebooks

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from checker.course import LoopProof, Recipe
+from checker.declarations import LoopProof, Recipe
 from checker.evidence import Identity
 from checker.jail import Jail, can_confine
 from checker.prove.loops import close_again

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checker.collect.drift import collect_drift
-from checker.course import DriftSource
+from checker.declarations import DriftSource
 
 SOURCE = DriftSource(reports={"june": "reports/june.json"}, manifest="sources.yaml", thresholds="thresholds.yaml")
 SUM = "ab" * 32

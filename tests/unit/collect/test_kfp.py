@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checker.collect.kfp import LARGEST_RUN, collect_kfp, read_ir
-from checker.course import KfpSource
+from checker.declarations import KfpSource
 from checker.evidence.foreign import ForeignText
 from tests.irs import ir, step, task, written
 

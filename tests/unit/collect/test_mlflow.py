@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checker.collect import mlflow
 from checker.collect.mlflow import MlflowServer, collect_mlflow, fetch_model
-from checker.course import MlflowSource
+from checker.declarations import MlflowSource
 from checker.errors import Unavailable
 from checker.evidence.mlflow import ArtifactFile, LoggedModel, Mlflow
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from checker.collect import registry
 from checker.collect.mlflow import collect_mlflow
-from checker.course import MlflowSource
+from checker.declarations import MlflowSource
 from checker.errors import Unavailable
 from checker.evidence.mlflow import Example, Mlflow
 from tests.unit.collect.test_mlflow import API, FILES, JSON, Handler, places

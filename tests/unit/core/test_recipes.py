@@ -6,7 +6,7 @@ import io
 import pytest
 from pydantic import ValidationError
 
-from checker.course import Recipe
+from checker.declarations import Recipe
 from checker.recipes import find_dirt, make_fixtures, make_table
 from checker.world import World
 from tests.support import COURSE

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from checker import keys, workspace
-from checker.course import Lab, Recipe
+from checker.course import Lab
+from checker.declarations import Recipe
 from checker.errors import CheckerError, UsageError
 from checker.recipes import make_fixtures, make_table
 from tests.support import COURSE, ROOT

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from checker.archive import Refused
-from checker.course import ModelProof
+from checker.declarations import ModelProof
 from checker.evidence.mlflow import ArtifactFile, Experiment, LoggedModel, Mlflow, ModelVersion, RegisteredModel, Run
 from checker.prove.models import candidates
 from checker.recipes import sha256

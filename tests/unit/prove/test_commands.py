@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from checker.course import CommandProof, Lab
+from checker.course import Lab
+from checker.declarations import CommandProof
 from checker.errors import Unavailable
 from checker.evidence import Identity
 from checker.jail import Jail, can_confine

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from mlflow.data.digest_utils import compute_numpy_digest, compute_pandas_digest
 
-from checker.course import Recipe
+from checker.declarations import Recipe
 from checker.prove.digests import mlflow_digests
 from checker.recipes import make_table
 

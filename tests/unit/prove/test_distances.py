@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from checker.course import Recipe
+from checker.declarations import Recipe
 from checker.prove.distances import METHODS, measure, upper_gamma
 from checker.recipes import make_table
 

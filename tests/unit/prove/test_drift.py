@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from checker.collect.drift import collect_drift
-from checker.course import Recipe
+from checker.declarations import Recipe
 from checker.evidence import Evidence, Identity
 from checker.evidence.drift import Drift, Limit
 from checker.jail import Jail, can_confine

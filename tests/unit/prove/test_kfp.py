@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from checker.collect.kfp import collect_kfp
-from checker.course import KfpProof, KfpSource, Lab
+from checker.course import Lab
+from checker.declarations import KfpProof, KfpSource
 from checker.evidence import Evidence, Identity
 from checker.jail import Jail, can_confine
 from checker.prove.kfp import execute

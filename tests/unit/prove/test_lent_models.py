@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from checker.course import CommandCase, CommandProof, Lab
+from checker.course import Lab
+from checker.declarations import CommandCase, CommandProof
 from checker.errors import Unavailable
 from checker.evidence import Identity
 from checker.jail import Answer, Jail, can_confine

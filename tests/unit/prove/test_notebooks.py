@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from checker.course import Lab, NotebookProof
+from checker.course import Lab
+from checker.declarations import NotebookProof
 from checker.evidence import Identity
 from checker.jail import Jail, can_confine
 from checker.prove.notebooks import rerun

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from checker.collect.pipelines import collect_pipeline, parse_params, select
-from checker.course import Lab, PipelineProof
+from checker.course import Lab
+from checker.declarations import PipelineProof
 from checker.evidence import Evidence, Identity
 from checker.evidence.pipelines import Link, Param, Stage
 from checker.jail import Jail, can_confine
