@@ -16,19 +16,10 @@ EXECUTOR = "kfp.dsl.executor_main"
 RUNTIME = "_KFP_RUNTIME"
 """What the command of a step sets, so that kfp imports no more than a step needs."""
 
-
-def _import_executor() -> None:
-    before = os.environ.get(RUNTIME)
-    os.environ[RUNTIME] = "true"
-    with contextlib.suppress(ImportError):
-        importlib.import_module(EXECUTOR)
-    if before is None:
-        del os.environ[RUNTIME]
-    else:
-        os.environ[RUNTIME] = before
-
-
-_import_executor()
+# Whole, without that variable: a loop of day 24 may run in the next fork, and needs the rest of kfp.
+with contextlib.suppress(ImportError):
+    importlib.import_module("kfp.local")
+    importlib.import_module(EXECUTOR)
 
 
 def execute(program: str, function: str, given: dict[str, Any]) -> int:

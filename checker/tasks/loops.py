@@ -27,7 +27,7 @@ MOST_TAGS = 20
 LONGEST_TAG = 500
 MOST_RUNS = 50
 MOST_LATE = 2
-READING = 20.0
+READING = 60.0
 """Seconds by the clock for reading a registry, which takes a hundredth of one."""
 REGISTRY = "mlflow.db"
 OWN = ".platform"

@@ -1,5 +1,7 @@
 """Compiled pipelines that are executed again: honest ones, ones that lean on other files, ones that try something."""
 
+import subprocess
+import sys
 import textwrap
 from datetime import UTC, datetime
 
@@ -14,6 +16,7 @@ from checker.jail import Jail, can_confine
 from checker.prove.kfp import execute
 from checker.workspace import Workspace
 from tests.irs import ir, step, task, written
+from tests.support import ROOT
 
 KEY = b"k" * 32
 SOURCE = KfpSource()
@@ -352,3 +355,8 @@ def test_no_pipeline_and_other_containers(prove):
     del whole["root"]["inputDefinitions"]["parameters"]["data"]
     assert "no parameter `data`" in prove(whole=whole)["first"].problem
     assert "no compiled pipeline" in prove(whole={"a": 1})["first"].problem
+
+
+def test_what_a_jail_imports_for_steps_leaves_kfp_whole_for_the_next_fork() -> None:
+    code = "import checker.tasks.lightweight; from kfp import compiler, dsl, local; dsl.component, dsl.pipeline"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
