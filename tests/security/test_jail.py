@@ -76,7 +76,7 @@ def test_checks_solutions_and_other_submissions_are_not_there(attack):
         "json.dump([sorted(os.listdir(folder)), sorted(os.listdir(os.path.dirname(folder)))], open('out', 'w'))"
     )
     package, beside = attack(code)
-    assert set(package) - {"__pycache__"} == {"__init__.py", "tasks"}
+    assert set(package) - {"__pycache__"} == {"__init__.py", "asking.py", "tasks"}
     assert not {"solutions", "labs", "work", "tests"} & set(beside)
 
 
