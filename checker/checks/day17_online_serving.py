@@ -10,8 +10,8 @@ from datetime import datetime
 from checker.check import check, expect, fail
 from checker.checks.scoring_service import CLOSE, answer_of, ids_of, wrong_answer, wrong_form, wrong_in
 from checker.evidence import View
-from checker.evidence.foreign import mapping
-from checker.evidence.services import Line, Predictions, Reply, ServiceRun, number_of
+from checker.evidence.foreign import mapping, number_of
+from checker.evidence.services import Line, Predictions, Reply, ServiceRun
 from checker.text import clean, plural
 from checker.world.facts import FEATURE_COLUMNS
 from checker.world.requests import live_rows

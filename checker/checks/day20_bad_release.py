@@ -12,8 +12,8 @@ from typing import Any
 from checker.check import check, expect, fail
 from checker.checks.scoring_service import wrong_answer
 from checker.evidence import View
-from checker.evidence.foreign import mapping, parse_json, sequence
-from checker.evidence.services import Change, Deployment, Endpoint, Release, number_of
+from checker.evidence.foreign import mapping, number_of, parse_json, sequence
+from checker.evidence.services import Change, Deployment, Endpoint, Release
 from checker.text import clean, plural
 
 MODEL, ALIAS, DEPLOYMENT = "day20-card-fraud", "champion", "day20-fraud"

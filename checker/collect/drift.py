@@ -7,7 +7,6 @@ It says neither of which data it speaks nor when it was made, so a manifest besi
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from checker.collect.reading import Unreadable, read_plain
 from checker.declarations import DriftSource
 from checker.evidence.drift import ColumnDrift, Drift, DriftReport, Limit, Spoken, method_name
-from checker.evidence.foreign import LARGEST, ForeignText, mapping, parse_json, parse_yaml, sequence
+from checker.evidence.foreign import LARGEST, ForeignText, mapping, number_of, parse_json, parse_yaml, sequence
 from checker.text import clean
 
 MOST_COLUMNS = 200
@@ -93,7 +92,7 @@ def _limit(column: str, entry: dict[str, Any]) -> Limit:
     return Limit(
         column=column,
         method=_method(entry.get("method")),
-        threshold=_number(_written(entry.get("threshold"))),
+        threshold=number_of(_written(entry.get("threshold"))),
         reason=clean(entry["reason"], LONGEST_REASON).strip() if isinstance(entry.get("reason"), str) else "",
     )
 
@@ -128,8 +127,8 @@ def _columns(data: dict[str, Any]) -> tuple[ColumnDrift, ...]:
             ColumnDrift(
                 column=column,
                 method=_method(config.get("method")),
-                threshold=_number(config.get("threshold")),
-                value=_number(mapping(metric).get("value")),
+                threshold=number_of(config.get("threshold")),
+                value=number_of(mapping(metric).get("value")),
                 passed=tests.get(column),
             )
         )
@@ -168,14 +167,3 @@ def _written(value: Any) -> Any:
         except ValueError:
             return None
     return value
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number, or None; true and false are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None

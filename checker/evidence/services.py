@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -10,7 +9,7 @@ from pydantic import AwareDatetime, Field
 
 from checker.errors import Failed
 from checker.evidence.base import Record
-from checker.evidence.foreign import ForeignText, mapping, parse_json, sequence
+from checker.evidence.foreign import ForeignText, mapping, number_of, parse_json, sequence
 from checker.text import clean
 
 MOST_REPLIES = 20
@@ -109,17 +108,6 @@ class Reply(Record):
 def _prediction(said: Mapping[str, Any]) -> Prediction | None:
     identity, score = said.get("transaction_id"), number_of(said.get("score"))
     return Prediction(transaction_id=identity, score=score) if isinstance(identity, str) and score is not None else None
-
-
-def number_of(value: Any) -> float | None:
-    """Return a finite number that JSON had as a number; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 class Load(Record):

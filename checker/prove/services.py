@@ -18,9 +18,9 @@ from checker.collect.reading import Unreadable
 from checker.declarations import ServiceProof
 from checker.errors import Unavailable
 from checker.evidence import Evidence
-from checker.evidence.foreign import ForeignText, mapping, parse_json, sequence
+from checker.evidence.foreign import ForeignText, mapping, number_of, parse_json, sequence
 from checker.evidence.mlflow import Mlflow, ModelVersion
-from checker.evidence.services import EndpointScores, Line, Load, Reply, ServiceRun, number_of
+from checker.evidence.services import EndpointScores, Line, Load, Reply, ServiceRun
 from checker.jail import PATIENCE, Jail, Limits
 from checker.keys import derive
 from checker.prove.candidates import make_candidates

@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +132,23 @@ def run_python(words: list[str]) -> int:
     if plugins := sys.modules.get("checker.tasks.plugins"):
         plugins.excuse()
     sys.path.insert(0, str(Path.cwd() if module else Path(name).absolute().parent))
-    try:
+
+    def run() -> None:
         if module:
             runpy.run_module(name, run_name="__main__", alter_sys=True)
         elif Path(name).is_file():
             runpy.run_path(name, run_name="__main__")
         else:
             raise SystemExit(f"python: can't open file '{name}': No such file or directory")
-        status: Any = 0
+
+    return status_of(run)
+
+
+def status_of(run: Callable[[], object]) -> int:
+    """Call `run` as the whole of a program: show how it failed, and return the exit status."""
+    status: Any = 0
+    try:
+        run()
     except SystemExit as end:
         status = end.code
         if status is not None and not isinstance(status, int):

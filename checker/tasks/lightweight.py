@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from checker.tasks.command import keep_printed
+from checker.tasks.command import keep_printed, status_of
 
 EXECUTOR = "kfp.dsl.executor_main"
 RUNTIME = "_KFP_RUNTIME"
@@ -36,17 +36,4 @@ def execute(program: str, function: str, given: dict[str, Any]) -> int:
     words = {"component_module_path": str(here / program), "executor_input": json.dumps(given)}
     words["function_to_execute"] = function
     sys.argv = ["executor_main", *(word for name, value in words.items() for word in (f"--{name}", value))]
-    status: Any = 0
-    try:
-        importlib.import_module(EXECUTOR).executor_main()
-    except SystemExit as end:
-        status = end.code
-        if status is not None and not isinstance(status, int):
-            print(status, file=sys.stderr)
-            status = 1
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        status = 1
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    return int(status or 0) & 0xFF
+    return status_of(lambda: importlib.import_module(EXECUTOR).executor_main())
