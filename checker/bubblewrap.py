@@ -11,18 +11,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checker.errors import Unavailable
+from checker.tasks.kernel import PROCESSES
 
 NOBODY = "65534"
+RIGHTS = ("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETFCAP")
+"""To mount `PROCESSES`, and to become nobody in the way that leaves a right to do so; given up before any order."""
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 SCRATCH = 512 << 20
 
 
-def walls(environment: Mapping[str, str]) -> list[str]:
+def walls(environment: Mapping[str, str], *, cells: bool = True) -> list[str]:
     """Return the words to put before a command so that it runs in a jail.
 
     `/tmp` is new and empty. The rest of the machine does not exist in there: no files but the system's and
-    Python's, no network but an unconnected loopback, no other processes, no capabilities.
+    Python's, no network but an unconnected loopback, no other processes, and no capabilities for what is run. To make
+    `cells`, the first process has a few, within.
 
     Raises:
         Unavailable: bubblewrap is not installed. There is no way around it: the jail fails closed.
@@ -32,8 +36,9 @@ def walls(environment: Mapping[str, str]) -> list[str]:
         raise Unavailable(
             "bubblewrap (bwrap) is not installed", expected="the jail", next_step="run `sh infra/system.sh`"
         )
-    words = [program, "--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "jail"]
-    words += ["--new-session", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
+    words = [program, "--unshare-all", "--unshare-user", "--hostname", "jail"]
+    words += ["--new-session", "--die-with-parent", "--clearenv", "--cap-drop", "ALL"]
+    words += RIGHTS if cells else ["--uid", NOBODY, "--gid", NOBODY]
     for name, value in environment.items():
         words += ["--setenv", name, value]
     for name in SYSTEM:
@@ -45,7 +50,7 @@ def walls(environment: Mapping[str, str]) -> list[str]:
     for name in SYSTEM_FILES:
         words += ["--ro-bind-try", name, name]
     # Settings of the whole machine are the grader's own where it runs as root.
-    words += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    words += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dir", PROCESSES, "--dev", "/dev"]
     for name in ("/tmp", "/dev/shm"):  # noqa: S108 - in the jail
         words += ["--size", str(SCRATCH), "--tmpfs", name]
     for path in _interpreter():

@@ -77,7 +77,7 @@ class Jail:
     """
 
     def __init__(self, *, confined: bool, preload: Iterable[str] = ()) -> None:
-        self.confined = confined
+        self.confined = self._cells = confined
         self._preload = tuple(preload)
         self._stack = contextlib.ExitStack()
         self._child: subprocess.Popen[bytes] | None = None
@@ -134,18 +134,28 @@ class Jail:
     def _start(self) -> None:
         if self._child is not None and self._child.poll() is None:
             return
+        self._reusable = False
+        if self._cells:
+            with contextlib.suppress(Unavailable):
+                self._reusable = self._launch("cells")
+            self._cells = self._reusable
+        if not self._reusable:
+            # Without cells no process in the jail needs a right, so there shall be none.
+            self._launch("walls" if self.confined else "none")
+
+    def _launch(self, walls: str) -> bool:
+        """Start the process behind such walls, and return whether it can make cells."""
         self.close()
         home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="checker-jail-")))
         environment = _environment(Path("/tmp") if self.confined else home)  # noqa: S108 - the jail's own
         self._link, theirs = socket.socketpair()
         self._stack.enter_context(self._link)
         self._stack.enter_context(theirs)
-        walls = "walls" if self.confined else "none"
         command = [sys.executable, "-I", "-m", "checker.tasks", str(theirs.fileno()), walls, *self._preload]
         if self.confined:
             from checker.bubblewrap import walls as build_walls
 
-            command = [*build_walls(environment), *command]
+            command = [*build_walls(environment, cells=self._cells), *command]
         with tempfile.TemporaryFile() as log:
             try:
                 child = subprocess.Popen(
@@ -175,8 +185,8 @@ class Jail:
                     expected="bubblewrap with user namespaces" if self.confined else "a working installation",
                     next_step="run `checker doctor`",
                 )
-        self._reusable = bool(json.loads(hello).get("walled"))
         self._child = child
+        return bool(json.loads(hello).get("walled"))
 
     def _exchange(self, order: bytes, payload: BinaryIO, seconds: float) -> bytes | None:
         """Hand over an order and return the answer: None when it did not come in time."""

@@ -4,7 +4,8 @@ Three kinds of process: this one, small, takes orders over the socket with the d
 them; the zygote has the imports; forks of the zygote, each in a place of its own, run what a learner wrote.
 No process that a learner's code runs in can reach the other two.
 
-First it says whether it can make cells with walls; where WALLS is `walls` and it cannot, it is good for one task.
+WALLS is `cells`, `walls` or `none`. First it says whether it can make cells with walls of their own, as it is to for
+`cells`; in a jail without them, it is good for one task.
 Then, for each task: a descriptor of the payload and an order come in, an answer goes out.
 """
 
@@ -33,8 +34,8 @@ def main() -> None:
     """Serve until the channel is closed."""
     descriptor, walls, *modules = sys.argv[1:]
     link = socket.socket(fileno=int(descriptor))
-    confined = walls == "walls"
-    walled = confined and _can_wall()
+    confined = walls != "none"
+    walled = walls == "cells" and _can_wall()
     if confined:
         _expect_filter()
         kernel.hide()
@@ -55,6 +56,8 @@ def main() -> None:
 
 def _can_wall() -> bool:
     """Become able to make cells, and make one to see."""
+    with contextlib.suppress(OSError):
+        kernel.mount_processes(kernel.PROCESSES)
     with contextlib.suppress(OSError):
         kernel.new_users()
         Cell(Furniture(-1, {}, 1 << 20)).close()

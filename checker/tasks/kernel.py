@@ -25,6 +25,9 @@ CAPABILITY_VERSION = 0x20080522
 MADV_COLLAPSE = 25
 LARGE_PAGE = 2 << 20
 MOST_FILES = 100_000
+NOBODY = 65534
+PROCESSES = "/run/proc"
+"""Where the jail keeps a whole /proc: the kernel lets a cell mount its own only where one without covers is seen."""
 DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
 
 _PYTHON = sorted({sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent)})
@@ -39,27 +42,37 @@ def call(name: str, *arguments: Any) -> None:
 
 
 def new_users() -> None:
-    """Become the master of a user namespace, with the same user and group as before.
+    """Become the master of a user namespace, under the number of nobody, and lose all rights outside of it.
 
     Raises:
         OSError: this machine does not allow it.
     """
-    _unshare(CLONE_NEWUSER)
+    _unshare(CLONE_NEWUSER, NOBODY, NOBODY)
 
 
 def new_cell() -> None:
     """Leave the users, mounts, IPC and, for children, the processes of the parent behind; raises as `new_users`."""
-    _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
+    _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC, os.getuid(), os.getgid())
     call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
 
 
-def _unshare(flags: int) -> None:
+def _unshare(flags: int, as_user: int, as_group: int) -> None:
     user, group = os.getuid(), os.getgid()
     show()
     call("unshare", flags)
-    for name, content in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+    maps = {"setgroups": "deny", "uid_map": f"{as_user} {user} 1", "gid_map": f"{as_group} {group} 1"}
+    for name, content in maps.items():
         Path("/proc/self", name).write_text(content, encoding="ascii")
     hide()
+
+
+def mount_processes(place: str) -> None:
+    """Mount a /proc of this process's own processes, to be read only.
+
+    Raises:
+        OSError: it may not, or there is no `place`.
+    """
+    call("mount", b"proc", place.encode(), b"proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
 
 
 def send_children_into(namespaces: Sequence[int]) -> None:

@@ -164,10 +164,15 @@ def _keep(told: int, asked: socket.socket, furniture: Furniture, then: Then | No
     for place in ("/tmp", "/dev/shm"):  # noqa: S108 - the cell's own
         kernel.mount_memory(place, furniture.scratch)
     furnish(Path("/tmp"), furniture)  # noqa: S108
+    own = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in kernel.NAMESPACES]
+    # Programs that ask /proc about themselves, such as the workers of joblib, need the numbers of the cell there.
+    with contextlib.suppress(OSError):
+        kernel.mount_processes("/proc")
+    with contextlib.suppress(OSError):
+        kernel.mount_memory(kernel.PROCESSES, 1)
     kernel.seal()
     # Whatever lost its parent comes to this process, and is gone when it ends.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    own = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in kernel.NAMESPACES]
     kernel.hide()
     socket.send_fds(asked, [b"!"], own)
     if asked.recv(1) and then is not None:

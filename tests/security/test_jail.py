@@ -48,8 +48,8 @@ def test_the_probe_finds_every_hole_of_a_plain_process_and_none_in_the_jail():
 
 
 def test_where_no_cell_can_have_namespaces_each_task_has_a_jail_of_its_own(monkeypatch):
-    def strict(environment):
-        program, *words = walls(environment)
+    def strict(environment, *, cells):
+        program, *words = walls(environment, cells=cells)
         return [program, "--disable-userns", *words]
 
     monkeypatch.setattr("checker.bubblewrap.walls", strict)
@@ -159,6 +159,27 @@ def test_the_processes_above_it_cannot_be_ended_read_or_written_to(attack):
         assert attack("open('out', 'w').write('2')", jail=jail) == 2
 
 
+def test_it_sees_its_own_processes_by_their_own_numbers_and_no_others(attack):
+    code = (
+        "import json, os, subprocess\nwith subprocess.Popen(['sleep', '60']) as child:\n"
+        "    seen = [int(name) for name in os.listdir('/proc') if name.isdigit()]\n    child.kill()\n"
+        "json.dump([sorted(seen), [1, os.getpid(), child.pid], os.listdir('/run/proc')], open('out', 'w'))"
+    )
+    with Jail(confined=True) as jail:
+        seen, expected, kept = attack(code, jail=jail)
+    assert (seen, kept) == (expected, [])
+
+
+def test_the_workers_of_joblib_can_look_at_themselves(attack):
+    # After a second of work they ask psutil for their own memory.
+    code = (
+        "import time\nfrom joblib import Parallel, delayed\n"
+        "Parallel(n_jobs=2)(delayed(time.sleep)(1.2) for _ in range(4))\nopen('out', 'w').write('1')"
+    )
+    with Jail(confined=True) as jail:
+        assert attack(code, jail=jail, seconds=120, open_files=512) == 1
+
+
 def test_the_pipe_of_the_answer_is_closed_to_learner_code(attack):
     code = (
         "import json, os\nlie = json.dumps({'value': {'one': {'output': '7'}}}).encode()\n"
@@ -173,8 +194,8 @@ def test_the_pipe_of_the_answer_is_closed_to_learner_code(attack):
 def test_its_mounts_cannot_be_undone(attack):
     code = (
         "import ctypes, json\nlibc = ctypes.CDLL(None)\n"
-        "json.dump([name for name in ('/tmp', '/dev/shm', '/proc', '/usr') if libc.umount2(name.encode(), 2) == 0],"
-        " open('out', 'w'))"
+        "names = ('/tmp', '/dev/shm', '/proc', '/run/proc', '/usr')\n"
+        "json.dump([name for name in names if libc.umount2(name.encode(), 2) == 0], open('out', 'w'))"
     )
     assert attack(code) == []
 
