@@ -1,0 +1,1 @@
+"""The kind profile: Kubernetes in Docker or Podman on this machine."""
