@@ -4,7 +4,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo lab test unit labs e2e lint format build lock bench clean
+.PHONY: help setup demo lab test unit labs e2e cluster lint format build lock bench clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -23,7 +23,7 @@ lab: setup ## Start the platform and open day 1 in JupyterLab.
 	@$(BIN)/checker start 1
 	@$(BIN)/infra up --notebooks work --open day01-notebook-to-production/lab.ipynb
 
-test: setup lint unit labs e2e ## Everything that continuous integration runs.
+test: setup lint unit labs e2e cluster ## Everything that continuous integration runs.
 
 lint: setup
 	$(BIN)/ruff check .
@@ -40,6 +40,10 @@ labs: setup ## Prove every lab: starter, solution, right and wrong answers.
 e2e: setup
 	$(BIN)/pytest tests/e2e tests/security -q
 
+cluster: setup ## The tests that need a cluster, where MLOPS_LABS_KUBECONFIG leads to one.
+	@if [ -n "$$MLOPS_LABS_KUBECONFIG" ]; then $(BIN)/pytest tests/cluster -q; \
+	else echo 'cluster: left out; for these tests: infra up --profile kind, eval "$$(infra env)", make cluster'; fi
+
 format: setup ## Format the code and build labs/.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -54,6 +58,10 @@ bench: setup ## Print the benchmarks' ratios.
 lock: setup ## Resolve the dependencies anew: hashes, and no addresses.
 	$(BIN)/uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 		--no-header --extra dev --quiet pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--no-header --quiet --constraints requirements.lock infra/images/course/requirements.in \
+		--output-file infra/images/course/requirements.lock
+	$(BIN)/python -m infra.tool_locks
 
 clean: ## Remove what make and the tests left.
 	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -17,6 +17,7 @@ import click
 
 from infra.deploy_cli import COMMANDS
 from infra.options import load, profile_option
+from infra.tool_cli import tool
 
 if TYPE_CHECKING:
     from infra.profile import ServiceStatus
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 ENVIRONMENT_TROUBLE = 3
 INTERRUPTED = 130
 PORT = click.IntRange(1, 65535)
+PAGES = {
+    "MLflow": "MLFLOW_TRACKING_URI",
+    "JupyterLab": "MLOPS_LABS_JUPYTER_URL",
+    "Prometheus": "MLOPS_LABS_PROMETHEUS_URL",
+    "Grafana": "MLOPS_LABS_GRAFANA_URL",
+    "Pipelines": "MLOPS_LABS_KFP_URL",
+}
 
 
 class Commands(click.Group):
@@ -40,8 +48,8 @@ class Commands(click.Group):
         except Trouble as trouble:
             click.echo(str(trouble), err=True)
             ctx.exit(ENVIRONMENT_TROUBLE)
-        except KeyboardInterrupt:
-            click.echo("Interrupted. What this command started has been stopped.", err=True)
+        except KeyboardInterrupt as interrupt:
+            click.echo(str(interrupt) or "Interrupted. What this command started has been stopped.", err=True)
             ctx.exit(INTERRUPTED)
         except Exception as error:
             if os.environ.get("MLOPS_LABS_DEBUG") or getattr(error, "errno", None) == errno.EPIPE:
@@ -82,6 +90,12 @@ def main() -> None:
 @click.option("--serving-port", type=PORT, help="Where deployments are reached. [default: 8090]")
 @click.option("--no-jupyter", is_flag=True, help="Leave JupyterLab out, for example inside VS Code.")
 @click.option("--open", "path", metavar="PATH", help="Open this notebook or folder in the browser.")
+@click.option(
+    "--overlay",
+    type=click.Choice(["serve", "full", "gpu", "ci"]),
+    help="What runs on kind: serve (6 GB), or full with KServe and Kubeflow Pipelines (12 GB). [default: serve]",
+)
+@click.option("--check", is_flag=True, help="Only look whether this machine has what --profile kind needs.")
 def up(  # noqa: PLR0913, PLR0917 - one parameter for each option
     profile_name: str,
     notebooks: Path | None,
@@ -90,36 +104,46 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option
     serving_port: int | None,
     no_jupyter: bool,
     path: str | None,
+    overlay: str | None,
+    check: bool,
 ) -> None:
     """Start the platform and wait until it answers. Does nothing where it runs already."""
+    if (overlay or check) and profile_name == "local":
+        raise click.UsageError("--overlay and --check go with --profile kind or kind-gpu.")
     if no_jupyter and (jupyter_port or notebooks or path):
         raise click.UsageError("--no-jupyter does not go with --jupyter-port, --notebooks or --open.")
-    from infra.profile import Wishes
+    from infra.profile import Wishes, refuse_beside_another
     from infra.progress import TerminalProgress
 
     # An ended terminal session is an interruption like Ctrl-C: what was begun is tidied up.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), interrupt)
+    wishes = Wishes(
+        mlflow_port=mlflow_port,
+        jupyter_port=jupyter_port,
+        serving_port=serving_port,
+        # Asking for a path asks for the JupyterLab that shows it.
+        jupyter=False if no_jupyter else (True if path else None),
+        notebooks=notebooks,
+        overlay=overlay,
+    )
     profile = load(profile_name)
     with TerminalProgress() as progress:
-        changed = profile.up(
-            Wishes(
-                mlflow_port=mlflow_port,
-                jupyter_port=jupyter_port,
-                serving_port=serving_port,
-                # Asking for a path asks for the JupyterLab that shows it.
-                jupyter=False if no_jupyter else (True if path else None),
-                notebooks=notebooks,
-            ),
-            progress,
-        )
+        if check:
+            profile.check(wishes, progress)
+        else:
+            refuse_beside_another(profile_name)
+            changed = profile.up(wishes, progress)
+    if check:
+        click.echo(f"This machine has what the profile {profile_name} needs.")
+        return
     variables = profile.environment()
     click.echo("The platform runs." if changed else "The platform runs already; nothing was changed.")
-    click.echo(f"  MLflow      {variables.get('MLFLOW_TRACKING_URI')}")
+    for title, name in PAGES.items():
+        if name in variables:
+            click.echo(f"  {title:<10}  {variables[name]}")
     jupyter = variables.get("MLOPS_LABS_JUPYTER_URL")
-    if jupyter:
-        click.echo(f"  JupyterLab  {jupyter}")
     if path and jupyter:
         show(jupyter, path)
     click.echo("Next:")
@@ -134,7 +158,10 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option
 @click.option("--delete-data", is_flag=True, help="Also delete MLflow's runs, models and the logs.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 def down(profile_name: str, delete_data: bool, yes: bool) -> None:
-    """Stop the platform. MLflow's runs and models stay."""
+    """Stop the platform. MLflow's runs and models stay.
+
+    On kind the node is stopped and keeps all data; with --delete-data, which asks, the cluster is removed.
+    """
     from infra.progress import TerminalProgress
 
     profile = load(profile_name)
@@ -165,19 +192,22 @@ def status(profile_name: str, form: str) -> None:
         services = [asdict(row) for row in rows]
         click.echo(json.dumps({"profile": profile_name, "running": well, "services": services}, indent=2))
     else:
+        width = max([10, *(len(row.title) for row in rows)])
         for row in rows:
-            click.echo(line(row))
+            click.echo(line(row, width))
         if not well:
             click.echo("Next: infra up, or infra logs" if rows else "Nothing runs. Next: infra up", err=True)
     sys.exit(0 if well else ENVIRONMENT_TROUBLE)
 
 
-def line(row: ServiceStatus) -> str:
+def line(row: ServiceStatus, width: int = 10) -> str:
     """One service in one line."""
-    parts = [f"{row.title:<11}{row.state:<11}"]
+    parts = [f"{row.title:<{width}} {row.state:<11}"]
     if row.pid is not None:
         megabytes = (row.memory_bytes or 0) / 2**20
         parts.append(f"pid {row.pid:<8}{megabytes:>5.0f} MiB  since {row.since}")
+    elif row.memory_bytes is not None:
+        parts.append(f"{row.memory_bytes / 2**20:>5.0f} MiB" + (f"  since {row.since}" if row.since else ""))
     return "  ".join([*parts, row.address])
 
 
@@ -245,5 +275,5 @@ def interrupt(signal_number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, tool):
     main.add_command(_command)

@@ -46,6 +46,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - one parameter for each option
     The code of the folder is copied and the model fetched: what is changed afterwards needs a new release. An
     application finds the model in the folder that MODEL_URI names, and appends what it predicts to the file
     PREDICTION_LOG. A model without an application is served by MLflow's own server, at /invocations.
+
+    On a cluster a release is the Deployment NAME-RELEASE in the namespace mlops-labs-serving. PREDICTION_LOG lies in
+    its pod and goes with it: kubectl exec deploy/NAME-RELEASE -- cat /work/predictions.jsonl
     """
     from infra.deployments import Order
     from infra.progress import TerminalProgress

@@ -151,12 +151,12 @@ def platform_environment(settings: Settings) -> dict[str, str]:
     """The variables that connect a lab, a terminal or the checker to the services."""
     variables = {
         "MLFLOW_TRACKING_URI": settings.mlflow_url,
-        "MLOPS_LABS_PROFILE": "local",
+        "MLOPS_LABS_PROFILE": settings.profile,
         "MLOPS_LABS_SERVING_URL": settings.serving_url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "DVC_NO_ANALYTICS": "1",
-    }
+    } | settings.variables
     if settings.jupyter_port is not None:
         variables["MLOPS_LABS_JUPYTER_URL"] = settings.address("jupyter")
     return variables

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from infra.files import write_private
 from infra.trouble import Trouble
 
 # The kernel allows 104 bytes (macOS) or 108 (Linux), and supervisord first binds a name with its pid added.
@@ -141,11 +142,19 @@ class Settings:
     notebooks: str
     token: str
     socket: str
+    profile: str = "local"
+    # What connects to services that run elsewhere, where this machine runs JupyterLab only.
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def local(self) -> bool:
+        """Whether MLflow and the deployments are processes of this machine, too."""
+        return self.profile == "local"
 
     @property
     def services(self) -> list[str]:
         """The names of the services that should run."""
-        return ["mlflow"] if self.jupyter_port is None else ["mlflow", "jupyter"]
+        return [*(["mlflow"] if self.local else []), *([] if self.jupyter_port is None else ["jupyter"])]
 
     @property
     def mlflow_url(self) -> str:
@@ -179,15 +188,8 @@ class Settings:
         except (OSError, ValueError, TypeError):
             return None
         ports = [settings.mlflow_port, settings.jupyter_port or 0, settings.serving_port]
-        texts = [settings.notebooks, settings.token, settings.socket]
+        if type(settings.variables) is not dict:
+            return None
+        texts = [settings.notebooks, settings.token, settings.socket, settings.profile, *settings.variables.values()]
         sound = all(type(port) is int for port in ports) and all(type(text) is str for text in texts)
         return settings if sound else None
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file at once; nobody but its owner may read it."""
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

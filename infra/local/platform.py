@@ -15,18 +15,22 @@ from pathlib import Path
 import psutil
 
 from checker import platform
+from infra.files import write_private
+from infra.interrupts import uninterrupted
 from infra.local import config, logs, ports, processes, ready
-from infra.local.layout import TITLES, Layout, Settings, write_private
+from infra.local.layout import TITLES, Layout, Settings
 from infra.local.serving import router
-from infra.local.serving.deployer import LocalDeployments, prepare, program
+from infra.local.serving.runners import local_deployments, prepare
 from infra.local.supervisor import Supervisor, launch
+from infra.locks import locked
 from infra.profile import Progress, ServiceStatus, Wishes
+from infra.serving.deployer import Deployer
+from infra.serving.routes import called
 from infra.trouble import Trouble
 
 MLFLOW_PORT = 5000
 JUPYTER_PORT = 8888
 SERVING_PORT = 8090
-LOCK_PATIENCE = 240.0
 # After this, a service that runs and does not answer is no longer "starting".
 START_PATIENCE = 180.0
 
@@ -36,6 +40,9 @@ class Local:
 
     def __init__(self) -> None:
         self.layout = Layout(platform.home())
+
+    def check(self, wishes: Wishes, progress: Progress) -> None:
+        """Nothing: it needs no more than what `make setup` has installed."""
 
     def up(self, wishes: Wishes, progress: Progress) -> bool:
         """Start what does not run yet and wait until it answers; False if everything ran already."""
@@ -98,15 +105,15 @@ class Local:
                 elif programs and name in programs:
                     state = {"BACKOFF": "restarting", "STARTING": "restarting"}.get(programs[name].state, "failed")
                 rows.append(row(name, TITLES[name], state, settings.address(name), process))
-        if programs:
-            deployments = LocalDeployments(self.layout, settings)
+        if programs and settings.local:
+            deployments = local_deployments(self.layout, settings)
             if router.PROGRAM in programs:
                 process = next(iter(found.get(router.PROGRAM, [])), None)
                 state = "running" if process else "failed"
                 rows.append(row(router.PROGRAM, "Router", state, settings.serving_url, process))
             for each in deployments.all():
                 for one in each.releases:
-                    name = program(each.name, one.release.number)
+                    name = called(each.name, one.release.number)
                     if one.state != "stopped":
                         process = next(iter(found.get(name, [])), None)
                         rows.append(row(name, name, one.state, each.address, process))
@@ -123,13 +130,13 @@ class Local:
         return logs.read({name: self.layout.log(name) for name in services}, lines, follow)
 
     @contextlib.contextmanager
-    def deployments(self, progress: Progress) -> Iterator[LocalDeployments]:
+    def deployments(self, progress: Progress) -> Iterator[Deployer]:
         """What is deployed, to be looked at and changed by nobody else at the same time."""
         settings = Settings.load(self.layout)
         if settings is None or not processes.find(self.layout).get("supervisord"):
             raise Trouble(found="no platform that runs", expected="one that does", next_step="infra up")
         with self._locked(progress):
-            yield LocalDeployments(self.layout, settings)
+            yield local_deployments(self.layout, settings)
 
     def environment(self) -> dict[str, str]:
         """The variables that connect a terminal to what runs; empty if nothing does."""
@@ -173,7 +180,8 @@ class Local:
                     if not path.exists():
                         path.parent.mkdir(parents=True, exist_ok=True)
                         write_private(path, text)
-            prepare(self.layout, settings)
+            if settings.local:
+                prepare(self.layout, settings)
             launch(self.layout, config.service_environment(self.layout, settings, os.environ))
             ready.wait(self.layout, settings, Supervisor(settings.socket), progress, retries=False)
             platform.write_environment(config.platform_environment(settings))
@@ -230,25 +238,8 @@ class Local:
     @contextlib.contextmanager
     def _locked(self, progress: Progress) -> Iterator[None]:
         """One `infra` at a time may change this home."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.layout.lock_file)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            progress.waiting("Waiting for another `infra` that is at work here")
-            try:
-                lock.acquire(timeout=LOCK_PATIENCE)
-            except Timeout as error:
-                raise Trouble(
-                    found=f"another `infra` has been at work for {LOCK_PATIENCE:.0f} s",
-                    expected="one at a time",
-                    next_step="wait for it or stop it with Ctrl-C in its terminal, then try again",
-                ) from error
-        try:
+        with locked(self.layout.lock_file, progress):
             yield
-        finally:
-            lock.release()
 
 
 def row(name: str, title: str, state: str, address: str, process: psutil.Process | None) -> ServiceStatus:
@@ -288,15 +279,3 @@ def differing(wishes: Wishes, settings: Settings) -> list[str]:
     if wishes.notebooks is not None and str(wishes.notebooks) != settings.notebooks:
         words.append(f"notebooks in {settings.notebooks}")
     return words
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let no second Ctrl-C stop the tidying up."""
-    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(name, signal.SIG_IGN) for name in names]
-    try:
-        yield
-    finally:
-        for name, handler in zip(names, before, strict=True):
-            signal.signal(name, handler)

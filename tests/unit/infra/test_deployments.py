@@ -15,9 +15,10 @@ from infra.deploy_cli import parse_traffic
 from infra.deployments import ALL, Deployment, Order, Registered, Release, Traffic, check_name
 from infra.local import config, processes
 from infra.local.layout import Layout, Settings
-from infra.local.serving import release, router
-from infra.local.serving.deployer import prepare
-from infra.local.serving.store import MOST_BYTES, Store
+from infra.local.serving import router
+from infra.local.serving.runners import prepare
+from infra.serving import release
+from infra.serving.store import MOST_BYTES, Store
 from infra.trouble import Trouble
 
 weights = st.dictionaries(st.integers(1, 9), st.integers(1, 1000), min_size=1, max_size=6)
@@ -97,7 +98,7 @@ def test_shares_are_read() -> None:
 
 
 def test_a_record_comes_back_as_it_was_written(layout: Layout) -> None:
-    store = Store(layout)
+    store = Store(layout.serving)
     deployment = fraud(Traffic({1: 90, 2: 10}, None), Traffic({1: 100}), Traffic())
     store.write(deployment)
     assert store.read("fraud") == deployment
@@ -108,7 +109,7 @@ def test_a_record_comes_back_as_it_was_written(layout: Layout) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"releases": 1}', '{"releases": [{}]}'])
 def test_a_damaged_record_is_none(layout: Layout, text: str) -> None:
-    store = Store(layout)
+    store = Store(layout.serving)
     store.folder("fraud").mkdir(parents=True)
     (store.folder("fraud") / "deployment.json").write_text(text)
     assert store.read("fraud") is None
@@ -116,14 +117,14 @@ def test_a_damaged_record_is_none(layout: Layout, text: str) -> None:
 
 
 def test_a_number_is_never_given_twice(layout: Layout) -> None:
-    store = Store(layout)
+    store = Store(layout.serving)
     assert store.next_number("fraud") == 1
     store.forget("fraud")
     assert store.next_number("fraud") == 2
 
 
 def test_the_journal_says_what_was_before(layout: Layout) -> None:
-    store = Store(layout)
+    store = Store(layout.serving)
     store.write(fraud(Traffic({1: 100})))
     store.note("fraud", "deploy", 2, Traffic({1: 100}), Traffic({1: 75, 2: 25}, None))
     (line,) = (store.folder("fraud") / "journal.jsonl").read_text().splitlines()
@@ -138,7 +139,7 @@ def test_code_is_copied_without_what_is_no_code(layout: Layout, tmp_path: Path) 
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text(path)
     (source / "link.py").symlink_to("/etc/passwd")
-    store = Store(layout)
+    store = Store(layout.serving)
     first = store.keep_code("fraud", 1, source)
     kept = store.folder("fraud", 1) / "code"
     assert sorted(path.relative_to(kept).as_posix() for path in kept.rglob("*") if path.is_file()) == [
@@ -153,7 +154,7 @@ def test_code_is_copied_without_what_is_no_code(layout: Layout, tmp_path: Path) 
 def test_a_folder_that_is_no_application_is_refused(layout: Layout, tmp_path: Path) -> None:
     (tmp_path / "big.bin").write_bytes(bytes(MOST_BYTES + 1))
     with pytest.raises(Trouble, match="MiB"):
-        Store(layout).keep_code("fraud", 1, tmp_path)
+        Store(layout.serving).keep_code("fraud", 1, tmp_path)
 
 
 def test_envoy_is_told_of_weights_shadow_and_sockets(layout: Layout, settings: Settings) -> None:
@@ -163,15 +164,17 @@ def test_envoy_is_told_of_weights_shadow_and_sockets(layout: Layout, settings: S
     clusters = json.loads(layout.router_clusters.read_text())
     assert routes["version_info"] == version
     (host,) = routes["resources"][0]["virtual_hosts"]
-    assert [each["match"] for each in host["routes"]] == [{"prefix": "/fraud/"}, {"path": "/fraud"}]
-    action = host["routes"][0]["route"]
+    own = [{"path": "/-/version"}, {"path": "/-/fraud-1/health"}, {"path": "/-/fraud-2/health"}]
+    assert [each["match"] for each in host["routes"]] == [*own, {"prefix": "/fraud/"}, {"path": "/fraud"}]
+    assert host["routes"][0]["direct_response"]["body"]["inline_string"] == version
+    action = host["routes"][3]["route"]
     assert [(each["name"], each["weight"]) for each in action["weighted_clusters"]["clusters"]] == [("fraud-1", 100)]
     assert action["request_mirror_policies"] == [{"cluster": "fraud-2"}]
     assert [each["name"] for each in clusters["resources"]] == ["fraud-1", "fraud-2"]
 
 
 def test_a_platform_that_starts_again_runs_what_had_traffic(layout: Layout, settings: Settings) -> None:
-    Store(layout).write(fraud(Traffic({2: 100})))
+    Store(layout.serving).write(fraud(Traffic({2: 100})))
     prepare(layout, settings)
     assert sorted(path.name for path in layout.programs.iterdir()) == ["fraud-2.conf", "router.conf"]
     assert "fraud 2" in layout.program("fraud-2").read_text()

@@ -2,15 +2,15 @@
 
 import sys
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 
 from checker.prepare import day20_bad_release as prepared
 from checker.prepare import day20_incident as incidents
 from checker.prepare import day20_service as service
+from checker.prepare.servers import model
 from checker.recipes import sha256
-from infra.local.serving.store import Store
+from infra.serving.store import Store
 from tests.support import COURSE, ROOT
 
 LAB = COURSE.find("20")
@@ -99,7 +99,7 @@ def test_the_truth_is_made_again_and_fits_the_platform(tmp_path):
     assert told["fault"] in service.CLASSES
     assert len(told["questions"]) == len(told["answers"])
     known = incidents.incident(7)
-    store = Store(SimpleNamespace(serving=tmp_path / "serving"))
+    store = Store(tmp_path / "serving")
     for name, files, number in (("good", known.last, 1), ("bad", known.next, 2)):
         source = tmp_path / name
         prepared._write(source, files)
@@ -112,7 +112,7 @@ def test_the_service_answers_as_its_parts_do(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(REPLAY))
     known = incidents.incident(7)
     prepared._write(tmp_path / "code", known.last)
-    prepared._write(tmp_path / "models" / "1", prepared._model(known.cards["1"], "r"))
+    prepared._write(tmp_path / "models" / "1", model(known.cards["1"], "r"))
     prepared._write(tmp_path, prepared.data(LAB, 7))
     try:
         from replay import payments, served

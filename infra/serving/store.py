@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.deployments import Deployment, Registered, Release, Traffic
-from infra.local.layout import Layout, write_private
+from infra.files import write_private
 from infra.trouble import Trouble
 
 EARLIER = 20
@@ -26,10 +26,10 @@ LEFT_OUT = {"__pycache__", "node_modules", "mlruns", "data"}
 
 
 class Store:
-    """The deployments of one home."""
+    """The deployments of one home; `folder` is its `serving/`, on this machine whatever the profile."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._folder = layout.serving
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def names(self) -> list[str]:
         """All deployments that there are."""
