@@ -410,5 +410,7 @@ def _patterns(text: str) -> Iterator[tuple[Pattern, int]]:
 
     for line in read_ignore_patterns(BytesIO(text.removeprefix("\ufeff").encode("utf-8", "replace"))):
         if len(line) <= LONGEST_PATTERN:
+            # To git, more stars than two by themselves are two.
+            line = re.sub(rb"(^!?|/)\*{3,}(?=/|$)", rb"\1**", line)  # noqa: PLW2901 - the same pattern
             with suppress(MalformedPattern, re.error):
                 yield Pattern(line), len(re.findall(rb"\*+", line)) - line.split(b"/").count(b"*")
