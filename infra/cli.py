@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from infra.cohort.cli import cohort
 from infra.deploy_cli import COMMANDS
 from infra.options import load, profile_option
 from infra.tool_cli import tool
@@ -275,5 +276,5 @@ def interrupt(signal_number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-for _command in (*COMMANDS, tool):
+for _command in (*COMMANDS, tool, cohort):
     main.add_command(_command)

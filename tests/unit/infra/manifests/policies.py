@@ -29,6 +29,7 @@ CLUSTER_SCOPED = {
     "CustomResourceDefinition",
     "RuntimeClass",
     "PriorityClass",
+    "PersistentVolume",
     "StorageClass",
     "ValidatingWebhookConfiguration",
     "MutatingWebhookConfiguration",

@@ -1,0 +1,1 @@
+"""A cohort's own cluster: a place for each learner, grading of all of them, and what that costs."""
