@@ -25,16 +25,16 @@ from checker.collect.reading import CHUNK, Unreadable, open_file
 from checker.errors import CheckerError, Unavailable
 from checker.text import clean, plural
 
-MANIFEST, MLFLOW, ENDPOINTS = "manifest.json", "mlflow.json", "endpoints.json"
-TEXTS = (MANIFEST, MLFLOW, ENDPOINTS)
+MANIFEST, MLFLOW, ENDPOINTS, KUBERNETES = "manifest.json", "mlflow.json", "endpoints.json", "kubernetes.json"
+TEXTS = (MANIFEST, MLFLOW, ENDPOINTS, KUBERNETES)
 LARGEST_TEXT = 8 << 20
 LARGEST_TOTAL = 256 << 20
-LARGEST_ARCHIVE = LARGEST_TOTAL + 3 * LARGEST_TEXT + (16 << 20)
+LARGEST_ARCHIVE = LARGEST_TOTAL + len(TEXTS) * LARGEST_TEXT + (16 << 20)
 MOST_FILES = 20_000
 HIGHEST_RATIO = 100
 RATIO_MATTERS_FROM = 1 << 20
 
-NAME = re.compile(r"manifest\.json|mlflow\.json|endpoints\.json|blobs/[0-9a-f]{64}")
+NAME = re.compile(r"manifest\.json|mlflow\.json|endpoints\.json|kubernetes\.json|blobs/[0-9a-f]{64}")
 LONGEST_NAME = 70
 LOCAL = struct.Struct("<4s5H3L2H")
 END = struct.Struct("<4s4H2LH")
@@ -71,7 +71,7 @@ class Archive:
         }
 
     def text(self, name: str) -> bytes | None:
-        """Return the manifest, MLflow's records or those of endpoints; None where there are none."""
+        """Return the manifest, MLflow's records those of endpoints or those of a cluster; None where there are none."""
         info = self._members.get(name)
         return None if info is None else b"".join(self._read(info))
 

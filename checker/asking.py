@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -60,16 +60,24 @@ class Asker:
     """Asks one server: over the Unix socket `uds` if one is given, else where `base` says.
 
     `connections` is how many may be open at once; to `keep` them for the next request is faster, and may lead to one
-    that the server is just about to close.
+    that the server is just about to close. Over TLS, `tls` says whom it trusts.
     """
 
-    def __init__(self, base: str, uds: str | None = None, *, connections: int = 1, keep: bool = False) -> None:
+    def __init__(
+        self,
+        base: str,
+        uds: str | None = None,
+        *,
+        connections: int = 1,
+        keep: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._base = base.rstrip("/")
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections * keep)
-        # Without a client around it, there are no cookies, no redirects, no proxies and no unpacking. Nobody is asked
-        # over TLS, so that no certificates need to be read, and none would be trusted.
-        nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._transport = httpx.AsyncHTTPTransport(uds=uds, limits=limits, verify=nobody, trust_env=False, retries=0)
+        # Without a client around it, there are no cookies, no redirects, no proxies and no unpacking. Whoever is not
+        # told whom to trust reads no certificates, and trusts none.
+        known = tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._transport = httpx.AsyncHTTPTransport(uds=uds, limits=limits, verify=known, trust_env=False, retries=0)
 
     async def __aenter__(self) -> Asker:
         return self
@@ -123,11 +131,19 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
 
 def _why(error: Exception) -> str:
     for kind, words in (
+        (ssl.SSLCertVerificationError, "shows a certificate that is not to be trusted"),
+        (ssl.SSLError, "does not agree on TLS"),
         (httpx.ConnectError, "cannot be reached"),
         (httpx.ReadError, "broke off the connection"),
         (httpx.WriteError, "broke off the connection"),
         (httpx.RemoteProtocolError, "did not answer as HTTP demands"),
     ):
-        if isinstance(error, kind):
+        if any(isinstance(each, kind) for each in _causes(error)):
             return words
     return f"gave no answer that can be read ({type(error).__name__})"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

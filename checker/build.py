@@ -20,6 +20,7 @@ from checker.check import Check
 from checker.course import Lab
 from checker.errors import CheckerError
 from checker.lint import lint
+from checker.profiles import command
 from checker.runner import load_checks
 
 END_STATE = "<!-- end state -->"
@@ -99,11 +100,22 @@ def solution_notebook(source: Path, checks: Iterable[Check]) -> Any:
 
 
 def end_state(checks: Iterable[Check]) -> str:
-    """Return the contract of a lab as a table: one line for each check."""
+    """Return the contract of a lab as a table: one line for each check, those for a cluster at the end."""
     made = list(checks)
+    here = [check for check in made if check.profile == "local"]
+    there = [check for check in made if check.profile != "local"]
     lines = ["| marks | what is true at the end | check |", "|---:|---|---|"]
-    lines += [f"| {check.points:g} | {check.description} | `{check.name}` |" for check in made]
-    return "\n".join([*lines, "", f"Together {sum(check.points for check in made):g} marks."])
+    for check in (*here, *there):
+        where = "" if check.profile == "local" else f" (On a cluster: `{command(check.profile, check.overlay)}`.)"
+        lines.append(f"| {check.points:g} | {check.description}{where} | `{check.name}` |")
+    told = f"Together {sum(check.points for check in here):g} marks."
+    if there:
+        told += f" On a cluster there {_more(sum(check.points for check in there))}; elsewhere nothing is lost by it."
+    return "\n".join([*lines, "", told])
+
+
+def _more(points: float) -> str:
+    return "is 1 more" if points == 1 else f"are {points:g} more"
 
 
 def released(notebook: Any) -> Any:

@@ -8,7 +8,8 @@
                next_step="run the training cell again with another `max_depth`")
         return runs
 
-The docstring is what the learner reads; `needs` hands on what the needed checks returned, in order.
+The docstring is what the learner reads; `needs` hands on what the needed checks returned, in order. A check with
+`profile="kind"` is skipped where the evidence was not collected on a cluster, and costs nothing there.
 """
 
 from __future__ import annotations
@@ -20,18 +21,29 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 from checker.errors import Failed
+from checker.profiles import PROFILES, Profile, covers
 
 DEFAULT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """A plain function over the evidence with its marks. Compares by identity: two checks are never equal."""
+    """A plain function over the evidence with its marks. Compares by identity: two checks are never equal.
+
+    It can be made on `profile` alone, or where that one's possibilities are; with `overlay`, on that one of it.
+    """
 
     function: Callable[..., Any]
     points: float
     needs: tuple[Check, ...] = ()
     seconds: float = DEFAULT_SECONDS
+    profile: Profile = "local"
+    overlay: str = ""
+
+    def possible_on(self, profile: Profile, overlay: str) -> bool:
+        """Whether it can be made on what was collected there."""
+        here = covers(profile, self.profile) and (not self.overlay or overlay == self.overlay)
+        return here and all(each.possible_on(profile, overlay) for each in self.needs)
 
     @property
     def name(self) -> str:
@@ -45,21 +57,31 @@ class Check:
 
 
 def check(
-    *, points: float, needs: Check | tuple[Check, ...] = (), seconds: float = DEFAULT_SECONDS
+    *,
+    points: float,
+    needs: Check | tuple[Check, ...] = (),
+    seconds: float = DEFAULT_SECONDS,
+    profile: Profile = "local",
+    overlay: str = "",
 ) -> Callable[[Callable[..., Any]], Check]:
-    """Make a function a check worth `points` that may run for `seconds`.
+    """Make a function a check worth `points` that may run for `seconds`, on evidence of this profile.
 
     Raises:
-        TypeError, ValueError: no docstring, no marks, or a need that is no check; found at import.
+        TypeError, ValueError: no docstring, no marks, a need that is no check or can be made in fewer places, or a
+            profile that there is not; found at import.
     """
     needed = (needs,) if isinstance(needs, Check) else tuple(needs)
     if points <= 0:
         raise ValueError("a check is worth more than 0 points")
     if not all(isinstance(each, Check) for each in needed):
         raise TypeError("`needs` names checks, not plain functions")
+    if profile not in PROFILES or (overlay and profile == "local"):
+        raise ValueError(f"a profile is one of {', '.join(PROFILES)}, and an overlay is one of a cluster")
+    if not all(each.possible_on(profile, overlay) for each in needed):
+        raise ValueError("a check that needs one for a cluster is for a cluster too: give it that profile and overlay")
 
     def mark(function: Callable[..., Any]) -> Check:
-        made = Check(function, points, needed, seconds)
+        made = Check(function, points, needed, seconds, profile, overlay)
         if not made.description:
             raise ValueError(f"check {function.__name__} has no docstring: it is what the learner reads")
         return made

@@ -14,12 +14,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from checker.declarations import Fixture, Model, Proofs, Sources
 from checker.errors import CheckerError, UsageError
+from checker.profiles import Profile
 
 COURSE_FILE = "course.yaml"
 COURSE_VARIABLE = "MLOPS_LABS_COURSE"
 YamlLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-Profile = Literal["local", "kind", "kind-gpu"]
 
 
 class Module(Model):

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from checker.cluster_declarations import KubernetesSource
+
 Month = Annotated[int, Field(ge=1, le=12)]
 
 
@@ -104,6 +106,7 @@ class Sources(Model):
     mlflow: MlflowSource | None = None
     endpoints: tuple[DeploymentName, ...] = Field(default=(), description="deployments of the platform")
     drift: DriftSource | None = None
+    kubernetes: KubernetesSource | None = Field(default=None, description="read where the platform is a cluster")
 
 
 class NotebookCase(Model):
@@ -314,10 +317,16 @@ class ServiceProof(Model):
 
     name: str
     app: str = Field(default="service:app", pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$")
+    mlserver: bool = Field(
+        default=False, description="where there is a `model-settings.json`, MLServer serves the folder, and not the app"
+    )
     files: tuple[RelativePath, ...] = Field(min_length=1, description="globs: what of the workspace it needs")
     registered: Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.-]+$")]
     alias: str = "champion"
-    endpoint: str = Field(default="", description="a deployment of `evidence`: what it answered is compared as well")
+    endpoint: str = Field(
+        default="",
+        description="a deployment or an InferenceService of `evidence`: what it answered is compared as well",
+    )
     rows: Recipe
     at_most: int = Field(default=100, ge=20, description="so many of the rows are asked about")
     seconds: int = Field(default=30, ge=1, description="of CPU time that one start may take")
@@ -365,6 +374,13 @@ class LoopProof(Model):
         return self
 
 
+class RolloutProof(Model):
+    """A learner's controller of a rollout, `python -m rollout`, called in futures that they have not seen."""
+
+    files: tuple[RelativePath, ...] = Field(min_length=1, description="globs: what of the workspace it needs")
+    futures: tuple[str, ...] = Field(min_length=1, description="names in checker/prove/futures, in order")
+
+
 class Proofs(Model):
     """What the grader recomputes by running what the learner wrote, apart from its own process."""
 
@@ -376,6 +392,7 @@ class Proofs(Model):
     services: tuple[ServiceProof, ...] = ()
     drift: DriftProof | None = None
     loops: tuple[LoopProof, ...] = ()
+    rollout: RolloutProof | None = None
 
     @property
     def need_jail(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,12 @@ def scripts(source: Path, kind: str) -> list[Script]:
     return [read_script(path) for path in sorted((source / kind).glob("*.py")) if not path.name.startswith("_")]
 
 
-def lint(source: Path, notebook: Any, checks: Iterable[Check]) -> list[str]:
+def lint(source: Path, notebook: Any, checks: Sequence[Check]) -> list[str]:
     """Return what is wrong with a lab's content, in words; empty when it may be built."""
     return [
         *_prose(notebook),
         *_cells(notebook),
-        *_answers(source, {check.name for check in checks}),
+        *_answers(source, checks),
         *_files(source),
     ]
 
@@ -103,10 +103,16 @@ def _cells(notebook: Any) -> Iterator[str]:
         yield "a question to reflect on has no rubric"
 
 
-def _answers(source: Path, names: set[str]) -> Iterator[str]:
+def _answers(source: Path, checks: Sequence[Check]) -> Iterator[str]:
+    names = {check.name for check in checks}
+    local = {check.name for check in checks if check.profile == "local"}
     wrong = scripts(source, "wrong")
-    if len(wrong) < FEWEST_WRONG:
-        yield f"{FEWEST_WRONG} wrong answers are expected, found {len(wrong)}"
+    tried = len([script for script in wrong if script.refused_by not in names - local])
+    if not local:
+        yield "no check can be made without a cluster"
+    if tried < FEWEST_WRONG:
+        apart = " that need no cluster" if tried < len(wrong) else ""
+        yield f"{FEWEST_WRONG} wrong answers{apart} are expected, found {tried}"
     if not scripts(source, "right"):
         yield "no right answer that is done another way (right/*.py)"
     for script in wrong:

@@ -59,7 +59,7 @@ class Verdict:
         for result in self.results:
             lines.append(f"Day {result['day']}: {result['title']}: {_marks(result)}")
             for check in result["checks"]:
-                lines.append(f"  {check['outcome']:<8} {check['earned']:g}/{check['points']:g} {check['description']}")
+                lines.append(f"  {check['outcome']:<8} {_earned(check)} {check['description']}")
                 for message in check["messages"]:
                     lines += [f"{'':>12}{name}: {message[key]}" for name, key in _PARTS if message[key]]
         return "\n".join(lines)
@@ -78,10 +78,15 @@ _PARTS = (("found", "found"), ("expected", "expected"), ("next", "next_step"))
 
 
 def _marks(result: dict[str, Any]) -> str:
-    if result["skipped"]:
-        return f"skipped: {clean(result['skipped'])}"
+    if result["outcome"] == "skipped":
+        return f"skipped: {clean(result['skipped'] or 'all of it needs another profile')}"
     doubt = "" if result["integrity"] == "ok" else f", integrity: {result['integrity']}"
     return f"{result['earned']:g} of {result['possible']:g} marks{doubt}"
+
+
+def _earned(check: dict[str, Any]) -> str:
+    """Return `2/3`; of a skipped check, which counts nowhere, `-/3`."""
+    return f"{'-' if check['outcome'] == 'skipped' else format(check['earned'], 'g')}/{check['points']:g}"
 
 
 def _table(result: dict[str, Any], shown: Callable[[str], str]) -> str:
@@ -93,7 +98,7 @@ def _table(result: dict[str, Any], shown: Callable[[str], str]) -> str:
         said = f"<br><small>{'<br>'.join(notes)}</small>" if notes else ""
         rows.append(
             f"<tr><td style='text-align:left'><b>{check['outcome']}</b></td>"
-            f"<td style='text-align:right'>{check['earned']:g}/{check['points']:g}</td>"
+            f"<td style='text-align:right'>{_earned(check)}</td>"
             f"<td style='text-align:left'>{shown(check['description'])}{said}</td></tr>"
         )
     caption = f"Day {result['day']}: {shown(result['title'])}: {shown(_marks(result))}"

@@ -15,6 +15,7 @@ from checker.course import Lab
 from checker.errors import CheckerError
 from checker.evidence import Identity
 from checker.evidence.base import Record
+from checker.profiles import Overlay, Profile
 from checker.text import clean, plural
 
 FORMAT = 1
@@ -49,8 +50,9 @@ Tree = dict[str, Piece]
 
 
 class Manifest(Record):
-    """What is in a submission. Each tree tells path -> content; `mlflow` and `endpoints` are about records beside it.
+    """What is in a submission. Each tree tells path -> content; `profile` and `overlay` are where the platform ran.
 
+    `mlflow`, `endpoints` and `kubernetes` are about records beside it.
     `remote` is None where the default DVC remote is no existing local folder; `remote_in_cache` says that
     the remote's folder is DVC's own cache, or lies in it or around it.
     """
@@ -60,12 +62,15 @@ class Manifest(Record):
     identity: Identity
     made: AwareDatetime
     checker: str
+    profile: Profile = "local"
+    overlay: Overlay = ""
     workspace: Tree
     remote: Tree | None = None
     remote_in_cache: bool = False
     models: dict[str, Tree] = {}
     mlflow: Piece | None = None
     endpoints: Piece | None = None
+    kubernetes: Piece | None = None
 
     def trees(self) -> Iterator[tuple[str, Tree]]:
         """Yield each tree with the folder that it is unpacked to."""

@@ -134,7 +134,7 @@ class Marks:
 def marks_of(row: Row, lab: Lab | None, policy: LatePolicy, settings: CohortSettings) -> Marks | None:
     """Return the marks of `row`, or None where it has none: refused, an error, or a lab that was skipped."""
     result = row.result
-    if row.status != "graded" or result is None or result.skipped is not None:
+    if row.status != "graded" or result is None or result.outcome == "skipped":
         return None
     lost = share_lost(policy, row.received, due(settings, row.day, lab, row.learner))
     return Marks(result.earned, result.possible, lost, result.outcome == "error")

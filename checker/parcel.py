@@ -108,7 +108,8 @@ def gather(lab: Lab, workspace: Workspace, evidence: Evidence, scratch: Path) ->
     # What git tracks is taken along below, and what the grader prepared lies there already.
     commands = [proof for proof in lab.proofs.commands if not (proof.committed or proof.prepared)]
     served = (path for proof in lab.proofs.services for path in proof.files)
-    called = (path for proof in lab.proofs.loops for path in proof.files)
+    called = [path for proof in lab.proofs.loops for path in proof.files]
+    called += lab.proofs.rollout.files if lab.proofs.rollout else ()
     declared = (*lab.evidence.files, *(path for proof in commands for path in proof.files), *served, *called)
     for group, patterns in (("notebooks", notebooks), ("declared files", declared)):
         _plain(parcel, group, root, matching(root, patterns))

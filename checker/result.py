@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-Outcome = Literal["passed", "failed", "blocked", "error"]
+Outcome = Literal["passed", "failed", "blocked", "error", "skipped"]
 
 
 class Model(BaseModel):
@@ -25,7 +25,10 @@ class Message(Model):
 
 
 class CheckResult(Model):
-    """How one check ended. `earned` counts partial marks; `blocked_by` names the check that must pass first."""
+    """How one check ended. `earned` counts partial marks; `blocked_by` names the check that must pass first.
+
+    One that is `skipped` needs a profile that was not running: its `points` count neither as earned nor as possible.
+    """
 
     name: str
     description: str
@@ -67,8 +70,8 @@ class LabResult(Model):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def possible(self) -> float:
-        """The marks that can be earned in this lab."""
-        return sum(each.points for each in self.checks)
+        """The marks that can be earned in this lab, where its evidence was collected."""
+        return sum(each.points for each in self.checks if each.outcome != "skipped")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -80,10 +83,11 @@ class LabResult(Model):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def outcome(self) -> Literal["passed", "failed", "error", "skipped"]:
-        """`error` while any mark could not be decided, else `passed` when every check did."""
-        if self.skipped is not None:
-            return "skipped"
+        """`error` while any mark could not be decided, else `passed` when every check did that was not skipped."""
         outcomes = {each.outcome for each in self.checks}
+        if self.skipped is not None or outcomes == {"skipped"}:
+            return "skipped"
+        outcomes.discard("skipped")
         if "error" in outcomes:
             return "error"
         return "passed" if outcomes == {"passed"} else "failed"

@@ -16,6 +16,7 @@ from checker.check import Attempt, Check, begin
 from checker.course import Lab
 from checker.errors import CheckerError, Failed, Unavailable
 from checker.evidence import Evidence, View
+from checker.profiles import command
 from checker.result import CheckResult, Doubt, LabResult, Message
 from checker.text import clean
 
@@ -29,6 +30,8 @@ def load_checks(lab: Lab) -> tuple[Check, ...]:
 def run_checks(lab: Lab, checks: Iterable[Check], evidence: Evidence) -> LabResult:
     """Run `checks` in order, each after those it needs, and return the verdict.
 
+    A check for a profile on which the evidence was not collected is skipped.
+
     A check that raises anything but a failure ends as `error`; it never earns and never ends the others.
     """
     done: dict[Check, tuple[CheckResult, Any]] = {}
@@ -36,6 +39,8 @@ def run_checks(lab: Lab, checks: Iterable[Check], evidence: Evidence) -> LabResu
     view = View(evidence)
 
     def run(check: Check) -> tuple[CheckResult, Any]:
+        if check not in done and not check.possible_on(evidence.profile, evidence.overlay):
+            done[check] = (_skipped(check, evidence), None)
         if check not in done:
             needed = [run(each) for each in check.needs]
             open_ones = [result for result, _ in needed if result.outcome != "passed"]
@@ -129,6 +134,24 @@ def _blocked(check: Check, first: CheckResult) -> CheckResult:
         points=check.points,
         messages=(message,),
         blocked_by=root,
+    )
+
+
+def _skipped(check: Check, evidence: Evidence) -> CheckResult:
+    """A check that can only be made elsewhere."""
+    here = f"`{evidence.profile}`" + (f" with the overlay `{evidence.overlay}`" if evidence.overlay else "")
+    there = f"`{check.profile}`" + (f" with the overlay `{check.overlay}`" if check.overlay else "")
+    message = Message(
+        found=f"this was collected on the profile {here}; the check costs you nothing there",
+        expected=f"the profile {there}, for who wants these marks too",
+        next_step=f"`{command(check.profile, check.overlay)}`, do the part on the cluster, then check again",
+    )
+    return CheckResult(
+        name=check.name,
+        description=check.description,
+        outcome="skipped",
+        points=check.points,
+        messages=(message,),
     )
 
 

@@ -79,7 +79,11 @@ class Copy:
 
 @dataclass(frozen=True)
 class LabSeen:
-    """A lab that somebody handed in. `possible` are its marks in the newest verdict, None while there is none."""
+    """A lab that somebody handed in.
+
+    `possible` are the most marks that anybody could earn in it, as the checker of the newest verdict has it: with a
+    cluster there are more. None while there is no verdict.
+    """
 
     day: int
     lab: str
@@ -180,7 +184,7 @@ class Store:
                     row.status,
                     _standing(row),
                     result.integrity if result else "ok",
-                    result.possible if result and result.skipped is None else None,
+                    result.possible if result and result.outcome != "skipped" else None,
                     _json(row),
                 ),
             )
@@ -249,8 +253,10 @@ class Store:
 
     def labs(self) -> list[LabSeen]:
         """The labs that somebody handed in, by day."""
-        sql = """SELECT day, lab, (SELECT possible FROM attempt AS newest
-                 WHERE newest.lab = seen.lab AND newest.day = seen.day AND possible IS NOT NULL ORDER BY id DESC)
+        sql = """SELECT day, lab, (SELECT max(possible) FROM attempt AS each
+                 WHERE each.lab = seen.lab AND each.day = seen.day AND version =
+                 (SELECT version FROM attempt AS newest WHERE newest.lab = seen.lab AND newest.day = seen.day
+                  AND possible IS NOT NULL ORDER BY id DESC LIMIT 1))
                  FROM (SELECT DISTINCT day, lab FROM attempt) AS seen ORDER BY day, lab"""
         return [LabSeen(day, lab, possible) for day, lab, possible in self._rows(sql)]
 

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from checker.archive import (
     ENDPOINTS,
+    KUBERNETES,
     LARGEST_TOTAL,
     MANIFEST,
     MLFLOW,
@@ -35,10 +36,12 @@ from checker.collect import collect
 from checker.course import Lab
 from checker.errors import Unavailable
 from checker.evidence import Evidence
+from checker.evidence.kubernetes import Kubernetes
 from checker.evidence.mlflow import Mlflow
 from checker.evidence.services import Endpoints
 from checker.manifest import FORMAT, MODEL_ID, Manifest, Piece, check_manifest, parse_foreign, parse_manifest
 from checker.parcel import Parcel, gather
+from checker.profiles import covers
 from checker.recipes import make_fixtures, sha256
 from checker.text import clean, plural
 from checker.workspace import Carried, Workspace
@@ -113,6 +116,8 @@ def _freeze(lab: Lab, workspace: Workspace, evidence: Evidence, parcel: Parcel) 
         texts[MLFLOW] = evidence.mlflow.model_copy(update={"address": ""}).model_dump_json().encode()
     if evidence.endpoints is not None:
         texts[ENDPOINTS] = evidence.endpoints.model_dump_json().encode()
+    if evidence.kubernetes is not None:
+        texts[KUBERNETES] = evidence.kubernetes.model_dump_json().encode()
     remote = evidence.dvc.default_remote if evidence.dvc else None
     manifest = Manifest(
         format=FORMAT,
@@ -120,12 +125,15 @@ def _freeze(lab: Lab, workspace: Workspace, evidence: Evidence, parcel: Parcel) 
         identity=workspace.identity,
         made=datetime.now(UTC),
         checker=version("mlops-labs"),
+        profile=evidence.profile,
+        overlay=evidence.overlay,
         workspace=parcel.workspace,
         remote=parcel.remote if remote and remote.exists else None,
         remote_in_cache=remote is not None and remote.shares_cache,
         models={name: tree for name, tree in parcel.models.items() if tree},
         mlflow=_piece(texts.get(MLFLOW)),
         endpoints=_piece(texts.get(ENDPOINTS)),
+        kubernetes=_piece(texts.get(KUBERNETES)),
     )
     check_manifest(manifest, lambda name: lab)
     texts[MANIFEST] = manifest.model_dump_json().encode()
@@ -181,7 +189,7 @@ def thaw(archive: Path, into: Path, lab_of: Callable[[str], Lab]) -> Workspace:
     with open_archive(archive) as opened:
         manifest = _manifest(opened)
         lab = check_manifest(manifest, lab_of)
-        mlflow, endpoints = _records(opened, manifest, lab), _answers(opened, manifest, lab)
+        records = _records(opened, manifest, lab), _answers(opened, manifest, lab), _cluster(opened, manifest, lab)
         missing = _compared(opened, manifest)
         for name in opened.blobs:
             for _ in opened.read(name):
@@ -196,7 +204,8 @@ def thaw(archive: Path, into: Path, lab_of: Callable[[str], Lab]) -> Workspace:
                 next_step="free some space, or set TMPDIR to another folder, then grade again",
             ) from error
     remote = into / (REMOTE_IN_CACHE if manifest.remote_in_cache else "remote")
-    return Workspace(into / "workspace", manifest.identity, Carried(into / "models", remote, mlflow, endpoints))
+    carried = Carried(into / "models", remote, *records, manifest.profile, manifest.overlay)
+    return Workspace(into / "workspace", manifest.identity, carried)
 
 
 def whose(archive: Path) -> tuple[str, str]:
@@ -281,6 +290,24 @@ def _answers(opened: Archive, manifest: Manifest, lab: Lab) -> Endpoints | None:
     if tuple(each.name for each in answers.endpoints) != lab.evidence.endpoints:
         raise Refused("the answers are those of other endpoints than the lab's")
     return answers
+
+
+def _cluster(opened: Archive, manifest: Manifest, lab: Lab) -> Kubernetes | None:
+    """Return what the learner's cluster told, as far as it can have told it; None where they had none."""
+    content, source = opened.text(KUBERNETES), lab.evidence.kubernetes
+    if content is None and manifest.kubernetes is None:
+        return None
+    if content is None or manifest.kubernetes is None or source is None or not covers(manifest.profile, "kind"):
+        raise Refused("the records of the cluster are in the archive and not in the manifest, or the other way round")
+    if (len(content), sha256(content)) != (manifest.kubernetes.size, manifest.kubernetes.sha256):
+        raise Refused("the records of the cluster are others than the manifest says")
+    try:
+        records = Kubernetes.model_validate(parse_foreign(content, KUBERNETES))
+    except (ValidationError, OverflowError, RecursionError) as error:
+        raise Refused("the records of the cluster are not what `checker submit` writes") from error
+    if not records.fits(source):
+        raise Refused("the records of the cluster are about other things than those that the lab declares")
+    return records
 
 
 def _unpack(opened: Archive, manifest: Manifest, made: dict[str, bytes], into: Path) -> None:

@@ -18,9 +18,11 @@ from checker.course import Course, Lab
 from checker.errors import CheckerError, UsageError
 from checker.evidence import Identity
 from checker.keys import grader_key, world_seed
+from checker.profiles import Profile
 from checker.recipes import make_fixtures
 
 if TYPE_CHECKING:
+    from checker.evidence.kubernetes import Kubernetes
     from checker.evidence.mlflow import Mlflow
     from checker.evidence.services import Endpoints
 
@@ -35,14 +37,18 @@ class Carried:
     """What a submission brought from outside of the workspace, which is all that may be looked at there.
 
     `remote` holds the DVC remote's objects where there was one; `models` the files of logged models, in
-    folders named by their ids; `mlflow` is what the tracking server told, and `endpoints` what was deployed and
-    what it answered, as the learner's machine wrote it down.
+    folders named by their ids; `mlflow` is what the tracking server told, `endpoints` what was deployed and
+    what it answered, and `kubernetes` what was on the cluster, as the learner's machine wrote it down; `profile` and
+    `overlay` are where it says that it ran.
     """
 
     models: Path
     remote: Path | None = None
     mlflow: Mlflow | None = None
     endpoints: Endpoints | None = None
+    kubernetes: Kubernetes | None = None
+    profile: Profile = "local"
+    overlay: str = ""
 
 
 @dataclass(frozen=True)

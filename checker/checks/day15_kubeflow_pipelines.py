@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from checker.check import check, expect, fail
+from checker.checks.cluster_runs import difference, unfinished
 from checker.checks.ranking import auc
 from checker.evidence import View
 from checker.evidence.kfp import Ir, KfpRun, Task
@@ -393,6 +394,34 @@ def gate_decides(lab: View, areas: dict[str, float]) -> None:
             expected="a sentence with the measured number: what somebody reads who asks why",
             next_step="put the number into the text, such as `f'the AUC is {auc:.3f}, ...'`",
         )
+
+
+@check(points=1, needs=interface_is_described, profile="kind", overlay="full")
+def cluster_ran_it(lab: View, ir: Ir) -> None:
+    """The pipeline ran on the cluster as well: the newest run of `card-fraud-training` on its Kubeflow Pipelines has
+    the state SUCCEEDED, and so have its tasks (or they were taken over from the cache). The pipeline that this run was
+    given is that of `pipeline.yaml`: the same parameters, programs, images, wires and limits, whatever the run is
+    called. Only caching may differ, and the arguments.
+    """
+    newest = lab.kubernetes.require_runs().runs[0]
+    shown = f"the newest run on the cluster, `{clean(newest.name, 80)}`,"
+    again = "submit `pipeline.yaml` again, and wait until the run has ended"
+    expect(
+        newest.state == "SUCCEEDED",
+        found=f"{shown} is in the state `{clean(newest.state, 40) or 'none'}`"
+        + (f": {clean(newest.message, 160)}" if newest.message else ""),
+        expected="`SUCCEEDED`",
+        next_step="wait until it has ended; if it failed, its page shows the log of the task that did",
+    )
+    other = difference(ir, newest.pipeline)
+    expect(
+        not other,
+        found=f"{shown} was of another pipeline: {other}",
+        expected="a run of `pipeline.yaml` as it is now",
+        next_step=again,
+    )
+    open_end = unfinished(ir, newest)
+    expect(not open_end, found=f"of {shown} {open_end}", expected="`SUCCEEDED` for each task", next_step=again)
 
 
 def _shown(value: Any) -> str:

@@ -11,10 +11,10 @@ from checker import platform
 from checker.course import Lab
 from checker.errors import CheckerError, Unavailable
 from checker.evidence import Evidence, Gap
-from checker.evidence.mlflow import Mlflow
-from checker.evidence.services import Endpoints
+from checker.evidence.base import Record
+from checker.profiles import covers, running
 from checker.recipes import make_fixtures, sha256
-from checker.workspace import Carried, Workspace
+from checker.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         return importlib.import_module(f"checker.collect.{name}")
 
     root, sources, carried = workspace.path, lab.evidence, workspace.carried
+    profile, overlay = (carried.profile, carried.overlay) if carried else running(platform.environment())
     prepared: dict[str, Any] = {}
     if lab.prepared:
         from checker.prepare import load_preparation
@@ -63,37 +64,34 @@ def collect(lab: Lab, workspace: Workspace) -> Evidence:
         part("kfp", lambda: collector("kfp").collect_kfp(root, kfp))
     if (drift := sources.drift) is not None:
         part("drift", lambda: collector("drift").collect_drift(root, drift))
-    if sources.mlflow is not None and carried is not None:
-        part("mlflow", lambda: _carried_mlflow(carried))
-    elif (mlflow := sources.mlflow) is not None:
-        address = platform.environment().get("MLFLOW_TRACKING_URI", "")
-        part("mlflow", lambda: collector("mlflow").collect_mlflow(address, mlflow))
-    if sources.endpoints and carried is not None:
-        part("endpoints", lambda: _carried_endpoints(carried))
-    elif sources.endpoints:
-        address = platform.environment().get("MLOPS_LABS_SERVING_URL", "")
-        asked = workspace.identity.seed, prepared.get("questions")
-        part("endpoints", lambda: collector("endpoints").collect_endpoints(address, sources.endpoints, *asked))
+    environment, seed = {} if carried else platform.environment(), workspace.identity.seed
+
+    def live(name: str, what: str, *told: Any) -> None:
+        """Read a system that runs; of a thawed workspace, what was told of it."""
+        if carried:
+            part(name, lambda: _carried(getattr(carried, name), what))
+        else:
+            part(name, lambda: getattr(collector(name), f"collect_{name}")(*told))
+
+    if sources.mlflow is not None:
+        live("mlflow", "records of MLflow", environment.get("MLFLOW_TRACKING_URI", ""), sources.mlflow)
+    if sources.endpoints:
+        asked = seed, prepared.get("questions")
+        address = environment.get("MLOPS_LABS_SERVING_URL", "")
+        live("endpoints", "answers of endpoints", address, sources.endpoints, *asked)
+    if sources.kubernetes is not None and covers(profile, "kind"):
+        live("kubernetes", "records of the cluster", environment, overlay, sources.kubernetes, seed)
     # Not from the marker: what a learner's file says of them could be anything.
     fixtures = {path: sha256(content) for path, content in make_fixtures(lab, workspace.identity.seed).items()}
-    return Evidence(workspace=workspace.identity, fixtures=fixtures, prepared=prepared, **parts, gaps=gaps)
+    told: dict[str, Any] = {"profile": profile, "overlay": overlay, "fixtures": fixtures, "prepared": prepared}
+    return Evidence(workspace=workspace.identity, **told, **parts, gaps=gaps)
 
 
-def _carried_endpoints(carried: Carried) -> Endpoints:
-    if carried.endpoints is None:
+def _carried(part: Record | None, what: str) -> Record:
+    if part is None:
         raise Unavailable(
-            "the submission has no answers of endpoints",
+            f"the submission has no {what}",
             expected="a submission made while the platform was running",
             next_step="run `infra up`, then submit again",
         )
-    return carried.endpoints
-
-
-def _carried_mlflow(carried: Carried) -> Mlflow:
-    if carried.mlflow is None:
-        raise Unavailable(
-            "the submission has no records of MLflow",
-            expected="a submission made while MLflow was running",
-            next_step="run `infra up`, then submit again",
-        )
-    return carried.mlflow
+    return part

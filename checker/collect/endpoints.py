@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from checker import platform
 from checker.asking import Answer, Ask, Asker
+from checker.collect.addresses import START, on_this_machine
 from checker.collect.reading import Unreadable, open_file
 from checker.errors import Unavailable
 from checker.evidence.foreign import ForeignText, mapping, parse_json, sequence
@@ -30,11 +29,8 @@ from checker.evidence.services import (
     Endpoints,
     Release,
 )
-from checker.text import clean
 from checker.world.requests import live_rows
 
-HTTP, LAST_PORT = 80, 65535
-HERE = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "[::1]"}
 LARGEST_RECORD = 1 << 20
 LARGEST_LINE = 16 << 10
 EACH, ALL = 15.0, 90.0
@@ -45,7 +41,6 @@ MOST_WEIGHT = 100
 UNAVAILABLE = 503
 LARGEST_NUMBER = 1 << 31
 REQUEST_ID = "checker-live"
-START = "run `infra up`, then check again; `infra status` shows what runs"
 
 
 def collect_endpoints(
@@ -80,19 +75,7 @@ def router(address: str) -> str:
     Raises:
         Unavailable: it is not set, or leads somewhere else.
     """
-    try:
-        url = httpx.URL(address)
-        port = url.port or HTTP
-    except (httpx.InvalidURL, ValueError, TypeError):
-        url, port = httpx.URL(""), 0
-    known = url.scheme == "http" and 0 < port <= LAST_PORT
-    if not known or url.host not in HERE or url.userinfo or url.query or url.path not in ("", "/"):
-        raise Unavailable(
-            f"the platform's router is said to be at {clean(address, 120) or 'no address'}",
-            expected="a port of this machine, such as http://127.0.0.1:8080",
-            next_step=START,
-        )
-    return f"http://{HERE[url.host]}:{port}"
+    return on_this_machine(address, "the platform's router")
 
 
 async def _ask(base: str, name: str, rows: list[dict[str, Any]]) -> list[tuple[str, Answer, tuple[int, ...]]]:

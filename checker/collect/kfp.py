@@ -66,7 +66,12 @@ def read_ir(text: str, path: str) -> Ir:
 
     What a compiler writes after a line of `---` is for one platform, and is not looked at.
     """
-    data = parse_yaml(re.split(r"^---[ \t]*\r?$", text.removeprefix("---\n"), maxsplit=1, flags=re.MULTILINE)[0])
+    first = re.split(r"^---[ \t]*\r?$", text.removeprefix("---\n"), maxsplit=1, flags=re.MULTILINE)[0]
+    return ir_of(parse_yaml(first), path)
+
+
+def ir_of(data: Any, path: str) -> Ir:
+    """Return what the data of an IR describe; raises as `read_ir`."""
     if not isinstance(data, dict) or not all(isinstance(data.get(key), dict) for key in ("root", "pipelineInfo")):
         raise ForeignText("it is no compiled pipeline: it has no `root` and no `pipelineInfo`", "an IR")
     graph = mapping(data["root"])

@@ -13,11 +13,13 @@ from checker.evidence.dvc import Dvc
 from checker.evidence.files import Files
 from checker.evidence.git import Git
 from checker.evidence.kfp import Kfp
+from checker.evidence.kubernetes import Kubernetes
 from checker.evidence.mlflow import Mlflow
 from checker.evidence.notebook import Notebooks
 from checker.evidence.pipelines import Pipeline
 from checker.evidence.proofs import Proofs
 from checker.evidence.services import Endpoints
+from checker.profiles import Overlay, Profile
 
 
 class Identity(Record):
@@ -47,10 +49,13 @@ class Evidence(Record):
     """All evidence of one lab. `fixtures` are the digests (SHA-256) of the files that the world gave it at the start,
     `prepared` what is true of what was prepared for the learner; both are made again from the seed.
 
+    `profile` and `overlay` are where the platform ran when it was collected: a claim, when it came with a submission.
     A part is None where course.yaml declares none, or where `gaps` says why it could not be read.
     """
 
     workspace: Identity
+    profile: Profile = "local"
+    overlay: Overlay = ""
     fixtures: dict[str, str] = {}
     prepared: dict[str, Any] = {}
     files: Files | None = None
@@ -62,6 +67,7 @@ class Evidence(Record):
     mlflow: Mlflow | None = None
     endpoints: Endpoints | None = None
     drift: Drift | None = None
+    kubernetes: Kubernetes | None = None
     proofs: Proofs | None = None
     gaps: dict[str, Gap] = {}
 
@@ -82,6 +88,11 @@ class View:
     def workspace(self) -> Identity:
         """Whose workspace it is."""
         return self._evidence.workspace
+
+    @property
+    def profile(self) -> Profile:
+        """Where the platform ran when the evidence was collected."""
+        return self._evidence.profile
 
     @property
     def fixtures(self) -> dict[str, str]:
@@ -137,6 +148,11 @@ class View:
     def drift(self) -> Drift:
         """What was reported on drift, and the thresholds."""
         return self._part("drift", self._evidence.drift)
+
+    @property
+    def kubernetes(self) -> Kubernetes:
+        """What was declared of the cluster; only for checks that are for a cluster."""
+        return self._part("kubernetes", self._evidence.kubernetes)
 
     @property
     def proofs(self) -> Proofs:

@@ -9,6 +9,7 @@ from checker.errors import Failed
 from checker.evidence.base import Record
 from checker.evidence.kfp import KfpRun
 from checker.evidence.loops import LoopModel, LoopRun
+from checker.evidence.rollouts import RolloutCall
 from checker.evidence.services import EndpointScores, ServiceRun
 from checker.text import clean
 
@@ -186,6 +187,7 @@ class Proofs(Record):
     profiles: tuple[ProfileRead, ...] = ()
     loops: tuple[LoopRun, ...] = ()
     loop_models: tuple[LoopModel, ...] = ()
+    rollouts: tuple[RolloutCall, ...] = ()
 
     def notebook(self, path: str, case: str) -> NotebookRun:
         """Return the re-execution of `path` in `case`; the check fails when the notebook did not run through."""
@@ -278,6 +280,13 @@ class Proofs(Record):
         """Return how good the champion is that a call of the loop made, or None where it made none."""
         asked = (name, chain, step)
         return next((each for each in self.loop_models if (each.loop, each.chain, each.step) == asked), None)
+
+    def rollout(self, future: str) -> tuple[RolloutCall, ...]:
+        """Return the calls of the controller in that future, in order."""
+        calls = tuple(each for each in self.rollouts if each.future == future)
+        if not calls:
+            raise LookupError(f"no proof of a rollout in the future {future!r}")
+        return calls
 
     def scores_of(self, endpoint: str) -> EndpointScores:
         """Return what the registered model says of the rows that a live endpoint was asked about."""

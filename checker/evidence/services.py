@@ -135,7 +135,7 @@ class ServiceRun(Record):
     """One start of a learner's service, and what it answered.
 
     It was told the name and the `version` of a model. `rows` are what it was asked about, and `scores` what this model
-    says of them by itself; `sent_ids` has the header X-Request-ID of the asks that had one. `problem` says why nothing
+    says of them by itself; `sent_ids` has the id of the asks that had one. `problem` says why nothing
     could be asked, `ended` why it did not stay to the last, to complete `it ...`; `printed` is the end of what it
     printed before it was asked anything.
     """

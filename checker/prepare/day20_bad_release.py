@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +13,6 @@ from typing import Any
 
 from checker import platform
 from checker.collect.endpoints import read_deployment, router
-from checker.collect.mlflow import LARGEST_ANSWER, MlflowServer
 from checker.course import Lab
 from checker.errors import Unavailable
 from checker.prepare.day20_incident import (
@@ -30,12 +26,11 @@ from checker.prepare.day20_incident import (
     incident,
     truth_of,
 )
-from checker.prepare.day20_service import CARD
-from checker.text import clean
+from checker.prepare.servers import Preparing, Version
 
 EXPERIMENT = "day20-training"
 ALIAS = "champion"
-LONGEST = 600
+PREPARING = Preparing(20, "on which the incident can happen")
 PATIENCE = 60.0
 PAGE = """\
 # Page: card fraud, severity 2
@@ -88,7 +83,7 @@ def fill(folder: Path, lab: Lab, seed: int) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     _register(known)
-    begin_anew()
+    PREPARING.begin_anew(DEPLOYMENT)
     numbers = [
         _release(folder, files, version, known.observed) for files, version in ((known.last, GOOD), (known.next, BAD))
     ]
@@ -130,20 +125,12 @@ def _where() -> str:
     return "".join(f"{name}: {json.dumps(value)}\n" for name, value in told.items())
 
 
-def begin_anew() -> None:
-    """Take away what is deployed under the name, with its log of predictions; the journal stays."""
-    if (_place() / "deployment.json").exists():
-        _infra("undeploy", DEPLOYMENT)
-    (_place() / "predictions.jsonl").unlink(missing_ok=True)
-
-
 def _release(folder: Path, files: Mapping[str, bytes], version: str, payments: tuple[Payment, ...]) -> int:
     """Deploy a release, ask it about some payments, and keep its code in the workspace; return its number."""
-    with _server() as server:
-        _mlflow(server, "POST", "registered-models/alias", {"name": NAME, "alias": ALIAS, "version": version})
+    PREPARING.point(NAME, ALIAS, version)
     with tempfile.TemporaryDirectory(prefix="checker-release-") as scratch:
         _write(Path(scratch), files)
-        _infra(
+        PREPARING.infra(
             "deploy", DEPLOYMENT, "--app", "service:app", "--model", f"models:/{NAME}@{ALIAS}", "--from", scratch
         )  # fmt: skip
     number = max(each.release for each in read_deployment(_place() / "deployment.json").releases)
@@ -156,20 +143,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-
-
-def _infra(*words: str) -> None:
-    # The platform is found by its home, wherever this is started.
-    done = subprocess.run(
-        [sys.executable, "-m", "infra", *words], capture_output=True, text=True, timeout=LONGEST, check=False,
-        env=os.environ | {"MLOPS_LABS_HOME": str(platform.home())},
-    )  # fmt: skip
-    if done.returncode:
-        raise Unavailable(
-            f"`infra {words[0]} {DEPLOYMENT}` ended with status {done.returncode}: {clean(done.stderr.strip(), 300)}",
-            expected="a running platform, on which the incident can happen",
-            next_step="run `infra up`, then `checker start 20` again",
-        )
 
 
 def _ask(payments: tuple[Payment, ...]) -> None:
@@ -191,68 +164,10 @@ def _ask(payments: tuple[Payment, ...]) -> None:
 
 def _register(known: Incident) -> None:
     """Make the registered model anew, with a version for each release."""
-    with _server() as server:
-        _mlflow(server, "DELETE", "registered-models/delete", {"name": NAME}, missing=True)
-        described = {"name": NAME, "description": "Scores card payments. Owner: card fraud."}
-        _mlflow(server, "POST", "registered-models/create", described)
-        experiment = _experiment(server)
-        for version, told in ((GOOD, "Weights from January to March."), (BAD, "January to May, balanced classes.")):
-            run, where = _run(server, experiment, f"version-{version}")
-            for name, content in _model(known.cards[version], run).items():
-                _mlflow(server, "PUT", f"{where}/model/{name}", content)
-            tags = {"status": "live" if version == BAD else "retired", "approved_by": "head of fraud operations"}
-            body = {
-                "name": NAME,
-                "source": f"mlflow-artifacts:/{where}/model",
-                "run_id": run,
-                "description": told,
-                "tags": [{"key": key, "value": value} for key, value in tags.items()],
-            }
-            _mlflow(server, "POST", "model-versions/create", body)
-
-
-def _experiment(server: MlflowServer) -> str:
-    found = _mlflow(server, "GET", f"experiments/get-by-name?experiment_name={EXPERIMENT}", missing=True)
-    if not found:
-        return str(_mlflow(server, "POST", "experiments/create", {"name": EXPERIMENT})["experiment_id"])
-    identity = str(found["experiment"]["experiment_id"])
-    if found["experiment"].get("lifecycle_stage") == "deleted":
-        _mlflow(server, "POST", "experiments/restore", {"experiment_id": identity})
-    return identity
-
-
-def _run(server: MlflowServer, experiment: str, name: str) -> tuple[str, str]:
-    """Return the id of a new run, and the path of its artifacts in the store."""
-    now = int(datetime.now(UTC).timestamp() * 1000)
-    body = {"experiment_id": experiment, "start_time": now, "run_name": name}
-    info = _mlflow(server, "POST", "runs/create", body)["run"]["info"]
-    _mlflow(server, "POST", "runs/update", {"run_id": info["run_id"], "status": "FINISHED", "end_time": now})
-    return str(info["run_id"]), str(info["artifact_uri"]).removeprefix("mlflow-artifacts:").lstrip("/")
-
-
-def _model(card: Mapping[str, Any], run: str) -> dict[str, bytes]:
-    described = f"artifact_path: model\nflavors:\n  scorecard:\n    data: {CARD}\nrun_id: {run}\n"
-    return {"MLmodel": described.encode(), CARD: json.dumps(card, indent=2).encode() + b"\n"}
-
-
-def _server() -> MlflowServer:
-    return MlflowServer(platform.environment().get("MLFLOW_TRACKING_URI", ""))
-
-
-def _mlflow(
-    server: MlflowServer, method: str, path: str, body: dict[str, Any] | bytes | None = None, *, missing: bool = False
-) -> Any:
-    """Return MLflow's answer; with `missing`, nothing where it does not know such a thing."""
-    api = "mlflow-artifacts/artifacts" if isinstance(body, bytes) else "mlflow"
-    sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body} if body else {}
-    status, content = server.stream(method, f"/api/2.0/{api}/{path}", largest=LARGEST_ANSWER, **sent)
-    if status == 200:
-        return json.loads(content or b"{}")
-    if missing:
-        return None
-    what, said = path.split("?", maxsplit=1)[0], clean(content.decode(errors="replace"), 200)
-    raise Unavailable(
-        f"MLflow did not take what day 20 is about ({what}: {said})",
-        expected="an MLflow server as `infra up` starts it",
-        next_step="run `infra status` and `infra up`, then `checker start 20` again",
-    )
+    told = {GOOD: "Weights from January to March.", BAD: "January to May, balanced classes."}
+    approved = {"approved_by": "head of fraud operations"}
+    versions = [
+        Version(known.cards[version], words, {"status": "live" if version == BAD else "retired"} | approved)
+        for version, words in told.items()
+    ]
+    PREPARING.register(NAME, EXPERIMENT, versions)

@@ -106,6 +106,12 @@ def _loops(case: Case) -> Found:
     return {"loops": runs, "loop_models": models}
 
 
+def _rollout(case: Case) -> Found:
+    from checker.prove.rollouts import roll_out_again
+
+    return {"rollouts": roll_out_again(case.lab, case.workspace, case.key, case.jail)}
+
+
 def _models(case: Case) -> Found:
     if case.evidence.mlflow is None:
         return {}
@@ -127,6 +133,7 @@ ROOMS: dict[str, Callable[[Case], Found]] = {
     "drift": _drift,
     "services": _services,
     "loops": _loops,
+    "rollout": _rollout,
     "models": _models,
 }
 """Field of course.yaml's `proofs` -> what recomputes it, in this order."""

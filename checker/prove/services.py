@@ -16,6 +16,7 @@ from typing import Any
 from checker.collect.mlflow import MlflowServer, fetch_model
 from checker.collect.reading import Unreadable
 from checker.declarations import ServiceProof
+from checker.environments import TOOLS
 from checker.errors import Unavailable
 from checker.evidence import Evidence
 from checker.evidence.foreign import ForeignText, mapping, number_of, parse_json, sequence
@@ -23,10 +24,12 @@ from checker.evidence.mlflow import Mlflow, ModelVersion
 from checker.evidence.services import EndpointScores, Line, Load, Reply, ServiceRun
 from checker.jail import PATIENCE, Jail, Limits
 from checker.keys import derive
+from checker.prove import protocol_talks
 from checker.prove.candidates import make_candidates
 from checker.prove.commands import brought
 from checker.prove.talks import EDGES, TALKS, Said, Script
 from checker.recipes import make_table
+from checker.tasks.services import MODEL_FOLDER
 from checker.text import clean
 from checker.workspace import Workspace
 from checker.world.facts import FEATURE_COLUMNS
@@ -36,6 +39,9 @@ STARTING = 60
 """Seconds for the imports; each start has its own limit."""
 EACH = 20.0
 """Seconds by the clock for one answer: it is no measure of how fast a service is."""
+EACH_OF_MLSERVER = 60.0
+"""The first answer comes when MLServer has been imported."""
+SETTINGS = "model-settings.json"
 REGISTERED = "registered"
 LENT_TABLES = {"train": ((4,), 3000), "rows": ((6,), 500)}
 LONGEST_LINE = 4 << 10
@@ -72,9 +78,11 @@ def serve_again(
         files = brought(proof.files, workspace)
     except Unreadable as error:
         return _none(proof, f"the files for it {error}"), []
+    repository = proof.mlserver and any(path.rpartition("/")[2] == SETTINGS for path in files)
     name = proof.app.split(":")[0].replace(".", "/")
-    if not {f"{name}.py", f"{name}/__init__.py"} & files.keys():
-        return _none(proof, f"there is no `{name}.py`"), []
+    if not repository and not {f"{name}.py", f"{name}/__init__.py"} & files.keys():
+        others = f"`{SETTINGS}`, and no " if proof.mlserver else ""
+        return _none(proof, f"there is no {others}`{name}.py`"), []
     if found is None:
         return _none(
             proof, f"`{proof.registered}` has no version with the alias `{proof.alias}` whose model is whole"
@@ -85,7 +93,8 @@ def serve_again(
         if problem:
             return _none(proof, f"the model of version {clean(found.version, 20)}: {problem}"), []
         _write(root / "code", files)
-        return _Proof(proof, evidence.workspace.seed, key, found, root).have(jail)
+        packages = _mlserver() if repository else None
+        return _Proof(proof, evidence.workspace.seed, key, found, root, packages).have(jail)
 
 
 def _none(proof: ServiceProof, problem: str) -> list[ServiceRun]:
@@ -109,11 +118,27 @@ def _fetch(version: ModelVersion, workspace: Workspace, address: str, target: Pa
     return ""
 
 
+def _mlserver() -> Path:
+    """Return where MLServer is imported from."""
+    tool = TOOLS["mlserver"]
+    if not tool.ready:
+        raise Unavailable(
+            "MLServer is not installed",
+            expected="its environment, which lies over the main one"
+            + ("" if tool.fits else ", and a Python that it is made for: 3.11 or 3.12"),
+            next_step="run `infra tool mlserver`, then check again",
+        )
+    return tool.packages
+
+
 class _Proof:
     """One proof on its way: what each start is told, and what each model is asked."""
 
-    def __init__(self, proof: ServiceProof, seed: int, key: bytes, version: ModelVersion, root: Path) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what it is about
+        self, proof: ServiceProof, seed: int, key: bytes, version: ModelVersion, root: Path, packages: Path | None
+    ) -> None:
         self.proof, self.seed, self.key, self.version, self.root = proof, seed, key, version, root
+        self.packages = packages
         self.draw = random.Random(derive(key, "talk", proof.name, str(seed)))  # noqa: S311 - derived from a secret
         self.rows = list(hidden_rows(proof, seed, key, self.draw))
         self.scripts: dict[str, Script] = {}
@@ -134,7 +159,7 @@ class _Proof:
         request = {
             "app": proof.app,
             "seconds": PATIENCE * proof.seconds,
-            "each": EACH,
+            "each": EACH_OF_MLSERVER if self.packages else EACH,
             "starts": starts,
             "scores": scores,
         }
@@ -163,21 +188,26 @@ class _Proof:
 
     def _start(self, name: str) -> dict[str, Any]:
         start = self.proof.starts[name]
-        script = self.scripts[name] = TALKS[start.talk](self.rows, self.draw)
+        script = (TALKS | protocol_talks.TALKS)[start.talk](self.rows, self.draw)
         own = start.model == REGISTERED
         version = self.versions[name] = self.version.version if own else str(self.draw.randrange(1000, 9000))
+        script = self.scripts[name] = script.about(version)
         talk = f"talk-{name}.json"
         (self.root / talk).write_text(json.dumps(script.told()), encoding="utf-8")
+        environment = {
+            "MODEL_NAME": self.proof.registered,
+            "MODEL_VERSION": version,
+            "RELEASE": str(self.draw.randrange(1, 50)),
+        }
+        if self.proof.mlserver:
+            environment |= {"MLSERVER_MODEL_URI": MODEL_FOLDER, "MLSERVER_MODEL_VERSION": version}
         return {
             "code": "code",
             "model": start.model,
             "place": f"model-{self.draw.randrange(1 << 32):08x}",
             "talk": talk,
-            "environment": {
-                "MODEL_NAME": self.proof.registered,
-                "MODEL_VERSION": version,
-                "RELEASE": str(self.draw.randrange(1, 50)),
-            },
+            "environment": environment,
+            "packages": str(self.packages or ""),
         }
 
     def _run(self, name: str, told: Mapping[str, Any], asked: Mapping[str, Any], problem: str | None) -> ServiceRun:
@@ -203,15 +233,17 @@ class _Proof:
             rows=tuple(self.rows),
             scores=scores,
             replies=replies,
-            sent_ids={
-                each.name: each.headers["X-Request-ID"] for each in said.values() if "X-Request-ID" in each.headers
-            },
+            sent_ids={each.name: sent for each in said.values() if (sent := _identity(each))},
             loads=tuple(_load(mapping(each)) for each in sequence(told.get("loads"))),
             log=_log(told.get("log"), told.get("log_size")),
             ended=clean(told.get("ended", ""), 200),
             printed=KEPT_BACK if hidden else printed if isinstance(printed, str) else "",
             problem=problem,
         )
+
+
+def _identity(said: Said) -> str:
+    return said.identity or said.headers.get("X-Request-ID", "")
 
 
 def hidden_rows(proof: ServiceProof, seed: int, key: bytes, draw: random.Random) -> Iterator[Row]:

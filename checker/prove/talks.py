@@ -26,6 +26,8 @@ SETTLING = 0.2
 """Seconds before a page of metrics is asked for: what a service counts after its answer shall be counted, too."""
 AT_ONCE = 8
 JSON = {"Content-Type": "application/json"}
+VERSION = "VERSION-OF-THE-MODEL"
+"""Stands in a path for what is only known when a service is started."""
 EDGES: tuple[Mapping[str, float | int], ...] = (
     {"amount": 0.01, "amount_to_usual": 0, "hour": 0, "weekday": 0, "category_code": 0, "transactions_24h": 0},
     {"amount": 1_000_000, "amount_to_usual": 1_000_000, "hour": 23, "weekday": 6, "transactions_24h": 1000},
@@ -36,7 +38,10 @@ EDGES: tuple[Mapping[str, float | int], ...] = (
 
 @dataclass(frozen=True)
 class Said:
-    """One request: of what kind, in words what it is about, and the numbers of the rows that it asks for."""
+    """One request: of what kind, in words what it is about, and the numbers of the rows that it asks for.
+
+    `identity` is what the answer is to be told by, where the request has something of the kind.
+    """
 
     name: str
     method: str
@@ -47,6 +52,7 @@ class Said:
     kind: Kind = "other"
     about: str = ""
     rows: tuple[int, ...] = ()
+    identity: str = ""
 
     def told(self) -> dict[str, Any]:
         """Return what the task is told of it: nothing that says what is expected."""
@@ -94,6 +100,14 @@ class Script:
     def told(self) -> dict[str, Any]:
         """Return what the task is told."""
         return {"health": self.health, "ready": self.ready, "steps": [each.told() for each in self.steps]}
+
+    def about(self, version: str) -> Script:
+        """Name the version of the model where a path has VERSION in its place."""
+        steps = (
+            replace(step, said=tuple(replace(each, path=each.path.replace(VERSION, version)) for each in step.said))
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
 
     def said(self) -> dict[str, Said]:
         """All that is said, by its name."""

@@ -96,11 +96,14 @@ class Figures:
             figures = self._of(entry, check)
             if check.outcome == "error":
                 figures.undecided += 1
+            if check.outcome in ("error", "skipped"):
                 continue
             figures.n += 1
             figures.full += check.earned >= check.points - FULL
             if not entry.marks.open:
-                figures.against_rest.add(check.earned, result.earned - check.earned)
+                # As a share, since there is more to earn for some than for others.
+                rest = result.possible - check.points
+                figures.against_rest.add(check.earned, (result.earned - check.earned) / rest if rest > FULL else 0.0)
             if check.outcome == "failed":
                 figures.stuck += 1
                 figures.tries += sum(past.outcomes.get(check.name) == "failed" for past in entry.row.past)

@@ -34,7 +34,8 @@ def write_gradebook(ledger: Ledger, path: Path) -> int:
     """Write each verdict that counts into the gradebook at `path`, made if need be; return how many it were.
 
     What was refused or ended in an error leaves the scores that are there as they are, and so does a check
-    that could not be decided.
+    that could not be decided. What a cell may give is the same for all, so that a check that was skipped gets the
+    share of the others: it costs nothing.
 
     Raises:
         CheckerError: the file is no gradebook, is one of another nbgrader, or cannot be written.
@@ -134,7 +135,7 @@ def _write(book: Any, ledger: Ledger, student: str, entry: Entry, result: LabRes
     notebook, grades, comments = _parts(book, submission, cells)
     for check in result.checks:
         cell, solution = cells[check.name]
-        _score(grades[cell.id], check)
+        _score(grades[cell.id], check, result)
         comments[solution.id].auto_comment = _comment(check) or None
     book.db.flush()
     # The share is lost of what counts, with what a person changed by hand.
@@ -201,13 +202,15 @@ def _parts(book: Any, submission: Any, cells: dict[str, tuple[Any, Any]]) -> tup
     return notebook, grades, comments
 
 
-def _score(grade: Any, check: CheckResult) -> None:
+def _score(grade: Any, check: CheckResult, result: LabResult) -> None:
     """Set the automatic score. One that changed under a manual score asks for a look, as nbgrader itself has it."""
-    if check.outcome == "error":
+    skipped = check.outcome == "skipped"
+    earned = check.points * result.earned / result.possible if skipped and result.possible else check.earned
+    if check.outcome == "error" or (skipped and result.outcome == "error"):
         grade.needs_manual_grade = grade.manual_score is None and grade.auto_score is None
         return
-    changed = grade.auto_score is None or abs(grade.auto_score - check.earned) > TOLERANCE
-    grade.auto_score = check.earned
+    changed = grade.auto_score is None or abs(grade.auto_score - earned) > TOLERANCE
+    grade.auto_score = earned
     if grade.manual_score is None:
         grade.needs_manual_grade = False
     elif changed:

@@ -206,11 +206,11 @@ def _file(learner: str) -> str:
 
 def _line(ledger: Ledger, learner: str, entries: list[Entry]) -> Line:
     mine = {(each.row.day, each.row.lab): each for each in entries}
-    cells = tuple(_cell(mine.get((seen.day, seen.lab))) for seen in ledger.labs)
+    cells = tuple(_cell(ledger, mine.get((seen.day, seen.lab))) for seen in ledger.labs)
     return Line(learner, _file(learner), cells, ledger.total(learner, entries))
 
 
-def _cell(entry: Entry | None) -> Cell:
+def _cell(ledger: Ledger, entry: Entry | None) -> Cell:
     if entry is None:
         return Cell()
     row, marks = entry.row, entry.marks
@@ -220,7 +220,7 @@ def _cell(entry: Entry | None) -> Cell:
     share = marks.final / marks.possible if marks.possible else 1.0
     level = "none" if marks.open else f"l{int(share * LEVELS + 1e-9)}"
     integrity = row.result.integrity if row.result else "ok"
-    return Cell(marks.final, row.status, level, marks.lost, marks.open, newer, integrity)
+    return Cell(ledger.scaled(entry), row.status, level, marks.lost, marks.open, newer, integrity)
 
 
 def _labs(ledger: Ledger, checks: list[CheckFigures]) -> list[dict[str, Any]]:

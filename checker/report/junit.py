@@ -9,7 +9,7 @@ from checker.text import clean
 
 
 def to_junit(report: Report) -> str:
-    """Return the report as JUnit XML; blocked checks and skipped labs are `skipped`."""
+    """Return the report as JUnit XML; checks that are blocked or skipped and skipped labs are `skipped`."""
     root = ET.Element("testsuites", name="checker")
     for result in report.results:
         outcomes = [check.outcome for check in result.checks]
@@ -21,7 +21,7 @@ def to_junit(report: Report) -> str:
             tests=str(len(outcomes) or 1),
             failures=str(outcomes.count("failed")),
             errors=str(outcomes.count("error")),
-            skipped=str(outcomes.count("blocked") + (result.skipped is not None)),
+            skipped=str(outcomes.count("blocked") + outcomes.count("skipped") + (result.skipped is not None)),
             time=f"{sum(check.seconds for check in result.checks):.3f}",
         )
         properties = ET.SubElement(suite, "properties")
@@ -49,7 +49,7 @@ def _case(suite: ET.Element, lab: str, check: CheckResult) -> None:
     case = ET.SubElement(suite, "testcase", classname=lab, name=check.name, time=f"{check.seconds:.3f}")
     if check.outcome == "passed":
         return
-    tag = {"failed": "failure", "error": "error", "blocked": "skipped"}[check.outcome]
+    tag = {"failed": "failure", "error": "error", "blocked": "skipped", "skipped": "skipped"}[check.outcome]
     first = check.messages[0] if check.messages else None
     ending = ET.SubElement(case, tag, message=clean(first.found if first else check.outcome))
     ending.text = "\n".join(

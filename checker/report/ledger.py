@@ -73,6 +73,17 @@ class Ledger:
         """The marks of `row`, or None where it has none."""
         return marks_of(row, self.known.get(row.lab), self.course.marks.late, self.settings)
 
+    def scaled(self, entry: Entry) -> float | None:
+        """The marks that count, out of those of the lab's column, which are the same for all.
+
+        Whoever had no cluster could earn fewer, which costs nothing; None where there are no marks.
+        """
+        marks, lab = entry.marks, (entry.row.day, entry.row.lab)
+        column = next((seen.possible for seen in self.labs if (seen.day, seen.lab) == lab), None)
+        if marks is None or not marks.possible or column is None:
+            return marks.final if marks else None
+        return marks.final * column / marks.possible
+
     def due(self, day: int, lab: str, learner: str | None = None) -> datetime | None:
         """When a lab is due."""
         return due(self.settings, day, self.known.get(lab), learner)

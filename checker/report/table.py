@@ -28,8 +28,9 @@ PLAIN = ("learner", "day", "lab", "status", "marks", "of", "raw", "lost", "integ
 def write_table(ledger: Ledger, layout: Layout, file: TextIO) -> None:
     """Write the marks of all learners to `file`, which must be open with `newline=""`.
 
-    The marks are what counts, after the late policy. Where there are none (refused, error, still open, not
-    handed in) Canvas and Moodle get no grade: whether that is a zero is for the instructor to say.
+    The marks are what counts, after the late policy; Canvas and Moodle get them out of the most that anybody could
+    earn in the lab, since a check that was skipped costs nothing. Where there are none (refused, error, still open,
+    not handed in) they get no grade: whether that is a zero is for the instructor to say.
     """
     rows = {"canvas": _canvas, "moodle": _moodle, "plain": _plain}[layout](ledger)
     csv.writer(file, lineterminator="\r\n").writerows(rows)
@@ -44,7 +45,7 @@ def _canvas(ledger: Ledger) -> Iterator[list[str]]:
         name = _safe(learner)
         # Canvas takes each row with these words for the one above.
         student = name.replace(POINTS, POINTS.lower())
-        marks = _by_lab(entries)
+        marks = _by_lab(ledger, entries)
         ids = [name, ""] if number else ["", name]
         yield [student, "", *ids, "", *(marks.get(lab, "") for lab in labs)]
 
@@ -55,7 +56,7 @@ def _moodle(ledger: Ledger) -> Iterator[list[str]]:
     for learner, entries in ledger.learners():
         # Moodle takes a row without a user for one of the user before.
         if name := _safe(learner):
-            marks = _by_lab(entries)
+            marks = _by_lab(ledger, entries)
             yield [name, *(marks.get(lab, "-") for lab in labs)]
 
 
@@ -77,9 +78,9 @@ def _plain(ledger: Ledger) -> Iterator[list[str]]:
             ]
 
 
-def _by_lab(entries: list[Entry]) -> dict[tuple[int, str], str]:
+def _by_lab(ledger: Ledger, entries: list[Entry]) -> dict[tuple[int, str], str]:
     return {
-        (each.row.day, each.row.lab): _number(each.marks.final)
+        (each.row.day, each.row.lab): _number(ledger.scaled(each))
         for each in entries
         if each.marks and not each.costs_nothing
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from checker.course import Course, Lab
     from checker.doctor import Finding
 
-STYLES = {"passed": "green", "failed": "red", "blocked": "yellow", "error": "magenta"}
+STYLES = {"passed": "green", "failed": "red", "blocked": "yellow", "error": "magenta", "skipped": "cyan"}
 PLAIN_WIDTH = 100
 
 
@@ -55,7 +55,8 @@ def _lab(out: Console, result: LabResult) -> None:
     for check in result.checks:
         line = Text("  ")
         line.append(f"{check.outcome:<8}", style=STYLES[check.outcome])
-        line.append(f"{check.earned:>4g}/{check.points:<3g} ")
+        earned = "-" if check.outcome == "skipped" else f"{check.earned:g}"
+        line.append(f"{earned:>4}/{check.points:<3g} ")
         line.append(check.description)
         out.print(line)
         if check.outcome == "blocked":
@@ -77,6 +78,8 @@ def _lab(out: Console, result: LabResult) -> None:
 
 def _verdict(result: LabResult) -> str:
     marks = f"{result.earned:g} of {result.possible:g} marks"
+    if result.outcome == "skipped":
+        return "Nothing could be checked here, and it costs you no marks."
     if result.outcome == "passed":
         return f"{marks}. Done."
     if result.outcome == "error":

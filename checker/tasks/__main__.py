@@ -25,7 +25,19 @@ from checker.tasks.cells import Cells
 from checker.tasks.places import Cell, Furniture
 from checker.tasks.zygote import Zygote
 
-TASKS = ("candidates", "command", "kfp", "loops", "notebook", "pipeline", "probe", "profiles", "score", "services")
+TASKS = (
+    "candidates",
+    "command",
+    "kfp",
+    "loops",
+    "notebook",
+    "pipeline",
+    "probe",
+    "profiles",
+    "rollouts",
+    "score",
+    "services",
+)
 LARGEST_ORDER = 1 << 20
 LARGEST_ANSWER = 8 << 20
 

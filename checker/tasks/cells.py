@@ -130,7 +130,7 @@ class Cells:
         Raises:
             OSError: the place could not be made.
         """
-        furniture = Furniture(self.payload, parts, self.limits["scratch"])
+        furniture = Furniture(self.payload, parts, self.limits["scratch"], beside.lent)
         place = Cell(furniture, then) if self.walled else Place(furniture)
         ended, left = "", None
         try:

@@ -31,11 +31,16 @@ Parts = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Furniture:
-    """What a place gets: some `parts` of the `payload`, a descriptor, and in a cell `scratch` bytes of room."""
+    """What a place gets: some `parts` of the `payload`, a descriptor, and in a cell `scratch` bytes of room.
+
+    A descriptor that is `lent` to the learner's process is kept by no other: when that ends, whoever is at the other
+    end shall know.
+    """
 
     payload: int
     parts: Parts
     scratch: int
+    lent: int = -1
 
 
 class Place:
@@ -96,6 +101,8 @@ class Cell(Place):
         if self._guard == 0:
             self._ask.close()
             self._news.close()
+            if furniture.lent >= 0:
+                os.close(furniture.lent)
             _end(lambda: _guard(told, asked, furniture, then), told)
         os.close(told)
         asked.close()

@@ -34,6 +34,8 @@ LARGEST_KEPT = 3 << 20
 LARGEST_LOG = 1 << 20
 LARGEST_ROWS = 1 << 20
 LOG = "predictions.jsonl"
+MODEL_FOLDER = "the folder of the model"
+"""Stands in an environment for the path that only the cell knows."""
 MOST_LATE = 2
 BACKLOG = 128
 TRY_EVERY = 0.2
@@ -45,8 +47,9 @@ def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
 
     `request`: `app` as `module:name`; `seconds` is what one start and all that is said to it may take, `each` what one
     answer may take; `starts` maps names to {"code", "model", "talk", "environment"}, with two folders of the payload,
-    of which the second may be empty, and the name of a file of the payload with what is said (see `Talk`); `scores`
-    maps names to {"model", "rows"}: a folder of the payload, and one whose file `rows.json` has a list of rows.
+    of which the second may be empty, and the name of a file of the payload with what is said (see `Talk`); with
+    "packages", MLServer from that folder serves it, else uvicorn the `app`. `scores` maps names to {"model", "rows"}: a
+    folder of the payload, and one whose file `rows.json` has a list of rows.
     `told`: {"replies": [...], "loads": [...], "ended": words, "log": text or None, "printed": text}.
     """
     starts = request["starts"]
@@ -59,10 +62,11 @@ def run(request: dict[str, Any], cells: Cells) -> dict[str, Any]:
 def _start(request: dict[str, Any], start: dict[str, Any], echo: str, cells: Cells) -> dict[str, Any]:
     talk = Talk(json.loads(cells.read(start["talk"], LARGEST_TALK)), request["each"])
     parts = {"code": start["code"], start["place"]: start["model"] or "nothing"}
-    work = Work(
-        "checker.tasks.services:serve",
-        {"app": request["app"], "place": start["place"], "environment": start["environment"]},
-    )
+    arguments = {"place": start["place"], "environment": start["environment"]}
+    if packages := start.get("packages"):
+        work = Work("checker.tasks.repository:serve", arguments | {"packages": packages})
+    else:
+        work = Work("checker.tasks.services:serve", arguments | {"app": request["app"]})
     with _listening() as (path, listener):
 
         def do() -> None:
@@ -127,7 +131,7 @@ def _echo() -> Iterator[str]:
         child = os.fork()
         if child == 0:
             with contextlib.suppress(BaseException):
-                uvicorn.Server(uvicorn.Config(echo_app, **_settings(listener.detach()))).run()
+                uvicorn.Server(uvicorn.Config(echo_app, **settings(listener.detach()))).run()
             os._exit(0)
         listener.close()
         try:
@@ -151,7 +155,8 @@ async def echo_app(
     await send({"type": "http.response.body", "body": body})
 
 
-def _settings(descriptor: int) -> dict[str, Any]:
+def settings(descriptor: int) -> dict[str, Any]:
+    """How uvicorn serves on a socket that it was handed."""
     return {"fd": descriptor, "log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 2}
 
 
@@ -275,9 +280,17 @@ def serve(app: str, place: str, environment: dict[str, str], lent: int) -> None:
     """In a cell: serve the learner's application on the socket that was lent, until SIGTERM."""
     import uvicorn
 
+    enter(place, environment, "uvicorn", app)
+    with contextlib.suppress(SystemExit):
+        uvicorn.Server(uvicorn.Config(app, **settings(lent))).run()
+
+
+def enter(place: str, environment: dict[str, str], *words: str) -> None:
+    """Go into the folder with the learner's code, as a program that was started with these words."""
     work = Path.cwd()
     os.environ.update(environment)
     os.environ |= {"MODEL_URI": str(work / place), "PREDICTION_LOG": str(work / LOG)}
+    os.environ |= {name: str(work / place) for name, value in environment.items() if value == MODEL_FOLDER}
     (work / place).mkdir(exist_ok=True)
     keep_printed()
     # It may be ended at any time, and the last that it printed says why.
@@ -285,12 +298,10 @@ def serve(app: str, place: str, environment: dict[str, str], lent: int) -> None:
     (work / "code").mkdir(exist_ok=True)
     os.chdir("code")
     sys.path.insert(0, str(Path.cwd()))
-    sys.argv = ["uvicorn", app]
+    sys.argv = [*words]
     _quieten()
     # uvicorn ends in good order, and then sends the signal to itself once more.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    with contextlib.suppress(SystemExit):
-        uvicorn.Server(uvicorn.Config(app, **_settings(lent))).run()
 
 
 def _quieten() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from checker.world.facts import FEATURE_COLUMNS
 
 Row = dict[str, float | int | str]
 WHOLE = tuple(name for name in FEATURE_COLUMNS if not name.startswith("amount"))
 """The features that are whole numbers."""
+DATATYPES = {name: "INT64" if name in WHOLE else "FP64" for name in FEATURE_COLUMNS}
+"""What the features are in the Open Inference Protocol."""
 LIKELY: Row = {
     "transaction_id": "T-0",
     "amount": 25.5,
@@ -53,3 +56,12 @@ def named(draw: random.Random, values: Mapping[str, float | int | str]) -> Row:
 def seen(row: Row) -> Row:
     """Return what a model sees of a row: whole numbers and floats as they are in training."""
     return {name: row[name] if name in WHOLE else float(row[name]) for name in FEATURE_COLUMNS}
+
+
+def tensors(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows as the inputs of a request for inference: a tensor for each feature."""
+    shape = [len(rows)]
+    return [
+        {"name": name, "shape": shape, "datatype": datatype, "data": [row[name] for row in rows]}
+        for name, datatype in DATATYPES.items()
+    ]

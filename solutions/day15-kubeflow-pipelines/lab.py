@@ -67,6 +67,9 @@
 # First with the defaults; then with each hyperparameter changed; then with other payments, under another path, with
 # another `test_from`; then with some labels dealt out anew. A task for which nothing changed is not run again. Each may
 # take 15 seconds of CPU time and write 16 MiB. `python` has the packages of this course; nothing can be installed.
+#
+# Where your platform is a cluster with Kubeflow Pipelines, it also asks these for the newest run of the pipeline, and
+# compares what that was given with `pipeline.yaml`.
 
 # %% [markdown]
 # ## Do
@@ -567,6 +570,88 @@ os.environ["EXAMPLE"] = tempfile.mkdtemp(prefix="weather-")
 # ### END SOLUTION
 
 # %% [markdown]
+# ### On a cluster, if you have one
+#
+# `infra up --profile kind --overlay full` makes a cluster on your machine, with Kubeflow Pipelines in it. It takes 12 GB
+# of memory. Without it, read this and go on: the check for it is skipped then, and costs you nothing.
+#
+# The graph stays as it is. Three things around it change, and each of them is a trap on any cluster:
+#
+# - **The data need an address.** A pod does not see your folder. MLflow keeps files and hands them out over HTTP; for pods
+#   of this cluster it is called `mlflow.mlops-labs`, and listens on port 5000. (The address that your notebook has for it
+#   means nothing there: inside of a pod, `127.0.0.1` is the pod.) `pandas.read_csv` takes such an address as it takes a
+#   path; `open` does not.
+# - **The image must be there**, with kfp, pandas and scikit-learn in it. The course has one, which `infra up` has built
+#   and put on the node of the cluster; its name is in the variable `MLOPS_LABS_COURSE_IMAGE`. Nobody has looked at `base_image`
+#   until now. With a name that does not exist, the pod waits in `ImagePullBackOff`, and nothing fails for a long time.
+# - **What you submit is the file.** Change the image in `pipeline.py`, and compile again, or the old one runs.
+#
+# For the thermometer (and with `pandas.read_csv(path)` in `read`) it would be:
+#
+# ```python
+# import os
+#
+# import kfp
+# import mlflow
+#
+# mlflow.set_experiment("weather")
+# with mlflow.start_run() as run:
+#     mlflow.log_artifact("june.csv")
+# place = run.info.artifact_uri.removeprefix("mlflow-artifacts:")  # such as /7/0a1b2c/artifacts
+# address = f"http://mlflow.mlops-labs:5000/api/2.0/mlflow-artifacts/artifacts{place}/june.csv"
+#
+# client = kfp.Client(host=os.environ["MLOPS_LABS_KFP_URL"])
+# started = client.create_run_from_pipeline_package("weather.yaml", arguments={"path": address, "wanted": 1})
+# print(started.wait_for_run_completion(timeout=1800).state)
+# ```
+#
+# Run your pipeline so. Then open the address in `MLOPS_LABS_KFP_URL` with a browser: the graph that you wired, and for each
+# task its log, its inputs and outputs, and where in the object store they lie. `kubectl get pods --namespace kubeflow`
+# shows two pods for each task, a driver and the one with your program. Submit it a second time: which tasks run again?
+#
+# <details><summary>Hint</summary>
+#
+# - `kubectl describe pod NAME --namespace kubeflow` ends with the events: what the pod waits for.
+# - A task that fails in the cluster and not here has read something that was not handed to it, or lacks a package.
+# - The arguments of a run may differ from the defaults. The pipeline itself must be that of your `pipeline.yaml`; when you
+#   change it, submit it once more.
+# </details>
+
+# %% language="bash" nbgrader={"grade": false, "grade_id": "cluster", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# # For a cluster with Kubeflow Pipelines only; leave it as it is where you have none.
+# ### BEGIN SOLUTION
+# cat > submit.py <<'END'
+# """Run `pipeline.yaml` on the cluster, with the payments at an address that its pods can reach."""
+#
+# import os
+#
+# import kfp
+# import mlflow
+#
+# mlflow.set_experiment("day15-payments")
+# with mlflow.start_run() as run:
+#     mlflow.log_artifact("data/payments.csv")
+# place = run.info.artifact_uri.removeprefix("mlflow-artifacts:")
+# address = f"http://mlflow.mlops-labs:5000/api/2.0/mlflow-artifacts/artifacts{place}/payments.csv"
+#
+# client = kfp.Client(host=os.environ["MLOPS_LABS_KFP_URL"])
+# started = client.create_run_from_pipeline_package("pipeline.yaml", arguments={"data": address})
+# print(started.wait_for_run_completion(timeout=1800).state)
+# END
+# if [ -n "$MLOPS_LABS_KFP_URL" ]; then
+#   python - <<'END'
+# import os
+# from pathlib import Path
+#
+# text = Path("pipeline.py").read_text()
+# Path("pipeline.py").write_text(text.replace("registry.example/fraud/python-training:2026.11", os.environ["MLOPS_LABS_COURSE_IMAGE"]))
+# END
+#   kfp dsl compile --py pipeline.py --output pipeline.yaml
+#   python submit.py
+# fi
+# ### END SOLUTION
+
+# %% [markdown]
 # ## Look
 #
 # kfp's own page draws the graph of each run on a cluster. It draws it from the IR, and so can you: boxes for tasks, and
@@ -701,9 +786,7 @@ if not table.empty:
 # for each step and waits. (You never write Argo's YAML, and can read it.) Beside each step of yours, a small *driver* finds
 # the inputs and asks the cache; the step's own container begins with a *launcher* that downloads artifacts to their paths
 # and uploads what lies there at the end. Artifacts go into an object store, and runs, artifacts and their links into
-# databases. To submit what you have compiled: `kfp.Client(host=...).create_run_from_pipeline_package("pipeline.yaml",
-# arguments={...})`. What changes for your code: `data` must be something that a pod can reach, the image must exist and hold
-# kfp, pandas and scikit-learn, and starting a pod costs seconds, so steps should be worth that.
+# databases. Starting a pod costs seconds, so steps should be worth that.
 #
 # **The same in other tools.**
 #

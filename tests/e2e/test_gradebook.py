@@ -107,6 +107,20 @@ def test_a_check_that_could_not_be_decided_is_no_zero(course):
         assert (grade.auto_score, grade.needs_manual_grade) == (None, True)
 
 
+def test_what_was_skipped_costs_nothing_of_what_is_fixed_for_all(course):
+    there = check("there", points=1.0), check("there", "skipped", 1.0)
+    course.write(
+        row("cyd", 3, check("a", points=10.0), there[0]),
+        row("ada", 3, check("a", points=10.0), there[1]),
+        row("bob", 3, check("a", "failed", 10.0, 5.0), there[1]),
+        row("eve", 3, check("a", "error", 10.0), there[1]),
+    )
+    with course.open() as book:
+        scores = {name: book.find_submission(LAB, name).score for name in ("ada", "bob", "cyd")}
+        assert (scores, book.find_assignment(LAB).max_score) == ({"ada": 11, "bob": 5.5, "cyd": 11}, 11)
+        assert book.find_grade("there", NOTEBOOK, LAB, "eve").auto_score is None
+
+
 def test_being_late_is_a_penalty_beside_the_raw_score_and_dates_are_kept(course):
     late = row("ada", 3, check("a", points=10.0), received=NOON + timedelta(days=3))
     given_more = {"learner": "bob", "day": 3, "until": "2026-03-09"}

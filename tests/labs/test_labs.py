@@ -29,7 +29,7 @@ def _told(result):
 def test_the_starter_earns_nothing(bench, lab):
     result = grade(lab, bench.start(lab))
     assert result.earned == 0, _told(result)
-    assert {check.outcome for check in result.checks} <= {"failed", "blocked"}, _told(result)
+    assert {check.outcome for check in result.checks} <= {"failed", "blocked", "skipped"}, _told(result)
     assert result.integrity == "ok"
 
 
@@ -55,6 +55,8 @@ def test_a_wrong_answer_fails_exactly_the_check_it_names(bench, lab, script, tmp
     made = bench.after(script, lab)
     result = bench.judge(lab, made)
     failed = {check.name for check in result.checks if check.outcome == "failed"}
+    if {check.name: check.outcome for check in result.checks}.get(script.refused_by) == "skipped":
+        pytest.skip("its check needs a cluster")
     assert failed == {script.refused_by}, _told(result)
     assert not [check for check in result.checks if check.outcome == "error"], _told(result)
     refusal = next(check for check in result.checks if check.name == script.refused_by)

@@ -141,6 +141,14 @@ def test_what_never_starts(talk, code):
     assert all(each["problem"] for each in told["replies"])
 
 
+def test_whoever_asks_one_that_has_ended_is_told_so(talk):
+    began = time.monotonic()
+    told = talk(handle("os._exit(0)"), asks=6, seconds=110, each=40)
+    assert time.monotonic() - began < 40
+    assert "cannot be reached" in outcomes(told).values()
+    assert not any("did not end within" in str(each) for each in outcomes(told).values())
+
+
 def test_never_ready(talk):
     code = handle("await respond(send, 503)")
     told = talk(code, ready="/nowhere", each=1)

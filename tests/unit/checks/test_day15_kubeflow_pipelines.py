@@ -24,6 +24,7 @@ from checker.evidence.kfp import (
     Task,
     TaskRun,
 )
+from checker.evidence.kubernetes import Kubernetes, PipelineRun, PipelineRuns, PipelineTask
 from checker.evidence.proofs import Proofs
 from checker.runner import load_checks, run_checks
 from tests.support import COURSE
@@ -183,7 +184,8 @@ def results(ir=None, runs=None, run="recorded"):
     kfp = Kfp(pipeline=ir or graph(), runs="runs", run=recorded() if run == "recorded" else run)
     proofs = Proofs(kfp=tuple((right() | (runs or {})).values()))
     evidence = Evidence(workspace=identity, kfp=kfp, proofs=proofs)
-    return {check.name: check for check in run_checks(LAB, load_checks(LAB), evidence).checks}
+    here = [check for check in run_checks(LAB, load_checks(LAB), evidence).checks if check.outcome != "skipped"]
+    return {check.name: check for check in here}
 
 
 def failed(**changes):
@@ -373,3 +375,76 @@ def test_nothing_foreign_is_our_error(value, text, case):
     tasks = left.tasks | {"evaluate": RunTask(parameters={"auc": value}, artifacts={})}
     found = results(runs={case: run}, ir=graph(parameters=parameters), run=left.model_copy(update={"tasks": tasks}))
     assert "error" not in {check.outcome for check in found.values()}, [check.messages for check in found.values()]
+
+
+def on_the_cluster(**changes):
+    """The verdict on a run of the cluster; `pipeline` are changes of what it was given."""
+    given = graph(**changes.pop("pipeline", {})).model_copy(update={"path": ""})
+    tasks = tuple(PipelineTask(name=name, state="SUCCEEDED") for name in ("root", "root-driver", *TASKS))
+    told = {"run_id": "r", "name": "my run", "state": "SUCCEEDED", "pipeline": given, "tasks": tasks}
+    runs = PipelineRuns(pipeline=day15.NAME, runs=(PipelineRun(**told | changes),))
+    return cluster_verdict(Kubernetes(runs=runs))
+
+
+def cluster_verdict(kubernetes):
+    evidence = Evidence(
+        workspace=Identity(lab=LAB.name, learner="me", workspace_id="0" * 32, seed=7, started=NOW),
+        profile="kind",
+        overlay="full",
+        kfp=Kfp(pipeline=graph(), runs="runs"),
+        kubernetes=kubernetes,
+    )
+    return run_checks(LAB, [day15.interface_is_described, day15.cluster_ran_it], evidence).checks[1]
+
+
+def test_the_pipeline_that_ran_on_the_cluster_is_the_compiled_one():
+    assert on_the_cluster().outcome == "passed"
+    cached = {"load": TASKS["load"].model_copy(update={"cached": True})}
+    assert on_the_cluster(pipeline={"tasks": cached}, arguments={"data": "s3://a/b.csv"}).outcome == "passed"
+    skipped = tuple(PipelineTask(name=name, state="SKIPPED") for name in TASKS)
+    assert on_the_cluster(tasks=skipped).outcome == "passed"
+
+
+def component(name, **changes):
+    return {"components": COMPONENTS | {name: COMPONENTS[name].model_copy(update=changes)}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": "FAILED", "message": "no image"}, "`FAILED`: no image"),
+        ({"state": "RUNNING"}, "`RUNNING`"),
+        ({"pipeline": component("comp-train", source="print('hello')")}, "`train` is another program"),
+        ({"pipeline": component("comp-train", image="busybox")}, "the image `busybox`"),
+        ({"pipeline": component("comp-train", memory="4G")}, "other limits"),
+        (
+            {"pipeline": {"tasks": {"train": TASKS["train"].model_copy(update={"artifacts": {}})}}},
+            "inputs from elsewhere",
+        ),
+        ({"pipeline": {"tasks": {"more": TASKS["load"].model_copy(update={"name": "more"})}}}, "one task more, `more`"),
+        ({"pipeline": {"parameters": {}}}, "its parameter `data`"),
+        ({"pipeline": {"outputs": {}}}, "its output `model`"),
+        ({"pipeline": {"problem": "no tasks", "tasks": {}}}, "cannot be read"),
+        ({"tasks": ()}, "nothing of the task `load`"),
+        ({"tasks": (PipelineTask(name="load", state="FAILED", message="OOM"),)}, "`load` is `FAILED`: OOM"),
+    ],
+)
+def test_another_run_on_the_cluster_is_none_of_it(changes, words):
+    told = on_the_cluster(**changes)
+    assert (told.outcome, told.earned) == ("failed", 0)
+    assert words in told.messages[0].found
+    assert told.messages[0].expected
+    assert told.messages[0].next_step
+
+
+def test_without_any_run_on_the_cluster_the_step_is_told():
+    told = cluster_verdict(Kubernetes(runs=PipelineRuns(pipeline=day15.NAME, others=1)))
+    assert (told.outcome, "create_run_from_pipeline_package" in told.messages[0].next_step) == ("failed", True)
+
+
+def test_without_a_cluster_its_mark_is_not_missed():
+    workspace = Identity(lab=LAB.name, learner="me", workspace_id="0" * 32, seed=7, started=NOW)
+    evidence = Evidence(workspace=workspace, kfp=Kfp(pipeline=graph(), runs="runs"))
+    result = run_checks(LAB, load_checks(LAB), evidence)
+    assert result.possible == 10
+    assert result.checks[-1].outcome == "skipped"

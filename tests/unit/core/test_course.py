@@ -44,7 +44,8 @@ def test_the_schema_in_the_tree_is_the_models():
 def test_every_ready_lab_has_ten_marks_and_checks_that_import_no_system():
     for lab in COURSE.ready:
         checks = load_checks(lab)
-        assert sum(check.points for check in checks) == 10, lab.name
+        # What needs a cluster comes beside them.
+        assert sum(check.points for check in checks if check.profile == "local") == 10, lab.name
         assert len({check.name for check in checks}) == len(checks) >= 4
 
 
