@@ -38,7 +38,7 @@ labs: setup ## Prove every lab: starter, solution, right and wrong answers.
 	$(BIN)/pytest tests/labs -q -n 2 --dist loadgroup
 
 e2e: setup
-	$(BIN)/pytest tests/e2e tests/security -q
+	$(BIN)/pytest tests/e2e tests/security -q -n 2 --dist loadfile
 
 cluster: setup ## The tests that need a cluster, where MLOPS_LABS_KUBECONFIG leads to one.
 	@if [ -n "$$MLOPS_LABS_KUBECONFIG" ]; then $(BIN)/pytest tests/cluster -q; \

@@ -10,8 +10,8 @@ from tests.support import COURSE, ROOT
 
 def _cases(kind=None):
     for lab in COURSE.ready:
-        # Labs that use the same services run one after the other, on one platform.
-        group = pytest.mark.xdist_group("-".join(lab.services) or lab.name)
+        # The answers of a lab run one after the other: they share what was made once for it. Each worker has a platform.
+        group = pytest.mark.xdist_group(lab.name)
         if kind is None:
             yield pytest.param(lab, id=lab.name, marks=group)
             continue

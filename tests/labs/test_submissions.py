@@ -8,7 +8,7 @@ from tests.support import COURSE
 
 def _labs():
     for lab in COURSE.ready:
-        yield pytest.param(lab, id=lab.name, marks=pytest.mark.xdist_group("-".join(lab.services) or lab.name))
+        yield pytest.param(lab, id=lab.name, marks=pytest.mark.xdist_group(lab.name))
 
 
 @pytest.mark.parametrize("lab", _labs())
