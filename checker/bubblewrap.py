@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checker.errors import Unavailable
-from checker.tasks.kernel import PROCESSES
+from checker.tasks.kernel import NOBODY, PROCESSES
 
-NOBODY = "65534"
 RIGHTS = ("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETFCAP")
 """To mount `PROCESSES`, and to become nobody in the way that leaves a right to do so; given up before any order."""
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
@@ -38,7 +37,7 @@ def walls(environment: Mapping[str, str], *, cells: bool = True) -> list[str]:
         )
     words = [program, "--unshare-all", "--unshare-user", "--hostname", "jail"]
     words += ["--new-session", "--die-with-parent", "--clearenv", "--cap-drop", "ALL"]
-    words += RIGHTS if cells else ["--uid", NOBODY, "--gid", NOBODY]
+    words += RIGHTS if cells else ["--uid", str(NOBODY), "--gid", str(NOBODY)]
     for name, value in environment.items():
         words += ["--setenv", name, value]
     for name in SYSTEM:
