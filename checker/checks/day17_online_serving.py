@@ -89,7 +89,7 @@ def scores_are_the_models(lab: View, run: ServiceRun) -> None:
     wrong = wrong_in(other, asked)
     expect(
         asked and not wrong,
-        found=f"started with another model: {wrong[1] if wrong else _why_nothing(other)}",
+        found=f"started with another model: {wrong[1] if wrong else other.why_nothing}",
         expected="the scores, name and version of the model that lies in the folder `MODEL_URI`, wherever that is",
         next_step='load what `os.environ["MODEL_URI"]` names, and take the version from `MODEL_VERSION`: no path, no '
         "version and no score of one model may stand in the code",
@@ -332,11 +332,6 @@ def deployed(lab: View, run: ServiceRun, *_: None) -> None:
 
 def _is_refusal(reply: Reply) -> bool:
     return reply.problem is None and reply.status is not None and 400 <= reply.status < 500
-
-
-def _why_nothing(run: ServiceRun) -> str:
-    said = next((each for each in run.replies if not each.fine), None)
-    return run.problem or (f"{said.about}: {said.told}" if said else "nothing was answered")
 
 
 def _how_to_refuse(reply: Reply | None) -> str:

@@ -116,7 +116,7 @@ def scores_are_the_models(lab: View, run: ServiceRun) -> None:
     wrong = wrong_in(other, asked)
     expect(
         asked and not wrong,
-        found=f"started with another model: {wrong[1] if wrong else _why_nothing(other)}",
+        found=f"started with another model: {wrong[1] if wrong else other.why_nothing}",
         expected="the scores and the version of the model that lies in the folder `MLSERVER_MODEL_URI`, wherever it is",
         next_step="`self.settings.parameters.uri` and `self.version` come from the variables, unless "
         "`model-settings.json` says otherwise: no path, no version and no score of one model may stand in the files",
@@ -349,9 +349,3 @@ def _is_refusal(reply: Reply) -> bool:
 
 def _why_no_error(reply: Reply) -> str:
     return "the answer has no text `error`" if _is_refusal(reply) else reply.told
-
-
-def _why_nothing(run: ServiceRun) -> str:
-    said = next((each for each in run.replies if not each.fine), None)
-    told = f"{said.about}: {said.told}" if said else "nothing was answered"
-    return run.problem or told

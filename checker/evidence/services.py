@@ -158,6 +158,12 @@ class ServiceRun(Record):
         """Return the replies of some kinds, in order."""
         return tuple(each for each in self.replies if each.kind in kinds)
 
+    @property
+    def why_nothing(self) -> str:
+        """Why it was not asked, or the first reply that was not fine, in words."""
+        said = next((each for each in self.replies if not each.fine), None)
+        return self.problem or (f"{said.about}: {said.told}" if said else "nothing was answered")
+
     def reply(self, ask: str) -> Reply | None:
         """Return the last reply to what was asked under this name, or None where it was not."""
         return next((each for each in reversed(self.replies) if each.ask == ask), None)
