@@ -35,7 +35,7 @@ unit: setup
 	$(BIN)/pytest tests/unit -q -n 2
 
 labs: setup ## Prove every lab: starter, solution, right and wrong answers.
-	$(BIN)/pytest tests/labs -q -n 2 --dist loadgroup
+	$(BIN)/pytest tests/labs -q -n 2 --dist loadscope
 
 e2e: setup
 	$(BIN)/pytest tests/e2e tests/security -q -n 2 --dist loadfile

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from checker import platform, workspace
 from checker.course import Lab
@@ -22,11 +24,23 @@ from checker.marking import WARM
 from checker.prove import models, notebooks
 from checker.replay import solve
 from checker.result import LabResult
-from tests.labs.forks import run_script
+from tests.labs.forks import LONGEST, run_script
 from tests.support import COURSE, ROOT, free_port
 
 KEY = b"the key of the tests of the labs"
 EVERYTHING = dict.fromkeys((*notebooks.PRELOADED, *models.PRELOADED, *WARM))
+
+
+class ByLab(LoadScopeScheduling):
+    """Hands a lab's tests to one worker: they share what was made once for it, and each worker has a platform."""
+
+    def _split_scope(self, nodeid):
+        return re.search(r"\[(day\d\d)", nodeid)[1]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Not by marks of groups: with pytest 9.2 and xdist 3.8 they are lost, and nobody says so."""
+    return ByLab(config, log)
 
 
 def pytest_collection_modifyitems(items):
@@ -35,6 +49,9 @@ def pytest_collection_modifyitems(items):
     kept = [item for item in items if item not in set(others)]
     random.Random(os.environ.get("LABS_ORDER", "7")).shuffle(others)
     items[:] = [*kept, *others]
+    for item in items:
+        # Longer than what is done in it may take: that says more when it ends.
+        item.add_marker(pytest.mark.timeout(2 * LONGEST))
 
 
 @pytest.fixture(scope="session")

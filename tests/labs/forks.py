@@ -12,7 +12,7 @@ from checker import platform
 from checker.text import clean
 
 HEAVY = ["mlflow.sklearn", "nbformat", "papermill", "sklearn.ensemble", "sklearn.linear_model", "sklearn.tree"]
-LONGEST = 540
+LONGEST = 900
 
 _context = multiprocessing.get_context("forkserver")
 

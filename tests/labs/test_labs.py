@@ -2,7 +2,6 @@
 
 import pytest
 
-from checker.grading import grade
 from checker.lint import scripts
 from tests.labs.journey import arrives
 from tests.support import COURSE, ROOT
@@ -10,13 +9,11 @@ from tests.support import COURSE, ROOT
 
 def _cases(kind=None):
     for lab in COURSE.ready:
-        # The answers of a lab run one after the other: they share what was made once for it. Each worker has a platform.
-        group = pytest.mark.xdist_group(lab.name)
         if kind is None:
-            yield pytest.param(lab, id=lab.name, marks=group)
+            yield pytest.param(lab, id=lab.name)
             continue
         for script in scripts(ROOT / "solutions" / lab.name, kind):
-            yield pytest.param(lab, script, id=f"{lab.name}-{script.path.stem}", marks=group)
+            yield pytest.param(lab, script, id=f"{lab.name}-{script.path.stem}")
 
 
 def _told(result):
@@ -26,19 +23,26 @@ def _told(result):
 
 
 @pytest.mark.parametrize("lab", _cases())
-def test_the_starter_earns_nothing(bench, lab):
-    result = grade(lab, bench.start(lab))
+def test_the_starter_earns_nothing_and_can_be_submitted(bench, lab, tmp_path):
+    made = bench.start(lab)
+    result = bench.judge(lab, made)
     assert result.earned == 0, _told(result)
     assert {check.outcome for check in result.checks} <= {"failed", "blocked", "skipped"}, _told(result)
     assert result.integrity == "ok"
+    arrives(lab, made, tmp_path)
 
 
 @pytest.mark.parametrize("lab", _cases())
-def test_the_solution_earns_everything(bench, lab):
-    result = grade(lab, bench.solved(lab))
+def test_the_solution_earns_everything_and_its_submission_is_small(bench, lab, tmp_path):
+    made = bench.solved(lab)
+    result = bench.judge(lab, made)
     assert result.outcome == "passed", _told(result)
     assert result.earned == result.possible
     assert result.integrity == "ok", result.doubts
+    thawed, size = arrives(lab, made, tmp_path)
+    assert size < 2 << 20
+    for model in thawed.carried.models.iterdir():
+        assert (model / "MLmodel").is_file()
 
 
 @pytest.mark.parametrize(("lab", "script"), _cases("right"))
