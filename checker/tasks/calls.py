@@ -72,7 +72,7 @@ REFUSED: dict[int, dict[str, tuple[int, int]]] = {
 }
 # What depends on an argument: the family of a socket, what a new process shares, which advice on memory.
 SOCKET, FAMILIES = (41, 198), (socket.AF_UNIX, socket.AF_NETLINK)
-CLONE, NEW_NAMESPACES = (56, 220), 0x7E020000
+CLONE, NEW_NAMESPACES = tuple(kernel.CLONE.values()), 0x7E020000
 MADVISE, OUT_OF_MEMORY = (28, 233), (20, 21)
 SECCOMP = (317, 277)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}

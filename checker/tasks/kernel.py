@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
+CLONE = {"x86_64": 56, "aarch64": 220}
+"""The number of the call, by machine: the C library's `clone` has no child that goes on where its parent is."""
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 0x20
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
@@ -47,20 +50,37 @@ def new_users() -> None:
     Raises:
         OSError: this machine does not allow it.
     """
-    _unshare(CLONE_NEWUSER, NOBODY, NOBODY)
+    user, group = os.getuid(), os.getgid()
+    show()
+    call("unshare", CLONE_NEWUSER)
+    _call_oneself(user, group)
 
 
-def new_cell() -> None:
-    """Leave the users, mounts, IPC and, for children, the processes of the parent behind; raises as `new_users`."""
-    _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC, os.getuid(), os.getgid())
+def fork_into_cell() -> int:
+    """Do as `os.fork`; the child is process 1 among users, mounts, IPC and processes of its own, and must `settle`.
+
+    Only for a process without other threads: what libraries do at a fork is not done. Raises as `new_users`.
+    """
+    flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | signal.SIGCHLD
+    words = (CLONE.get(os.uname().machine, -1), flags, 0, 0, 0, 0)
+    # With Python's lock held, as at a fork: there shall be a thread in the child that has it.
+    child = int(ctypes.PyDLL(None, use_errno=True).syscall(*map(ctypes.c_long, words)))
+    if child < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"clone: {os.strerror(number)}")
+    return child
+
+
+def settle() -> None:
+    """In a new cell: let nobody be nobody there as well, and what is mounted stay in there."""
+    show()
+    _call_oneself(NOBODY, NOBODY)
     call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
 
 
-def _unshare(flags: int, as_user: int, as_group: int) -> None:
-    user, group = os.getuid(), os.getgid()
-    show()
-    call("unshare", flags)
-    maps = {"setgroups": "deny", "uid_map": f"{as_user} {user} 1", "gid_map": f"{as_group} {group} 1"}
+def _call_oneself(user: int, group: int) -> None:
+    """Have the number of nobody in a new user namespace, outside of which one is `user` and `group`."""
+    maps = {"setgroups": "deny", "uid_map": f"{NOBODY} {user} 1", "gid_map": f"{NOBODY} {group} 1"}
     for name, content in maps.items():
         Path("/proc/self", name).write_text(content, encoding="ascii")
     hide()

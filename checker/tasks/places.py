@@ -97,22 +97,21 @@ class Cell(Place):
         self._ask, asked = socket.socketpair()
         news, told = os.pipe()
         self._news = os.fdopen(news, "rb")
-        self._guard = os.fork()
-        if self._guard == 0:
+        self._keeper = kernel.fork_into_cell()
+        if self._keeper == 0:
             self._ask.close()
             self._news.close()
             if furniture.lent >= 0:
                 os.close(furniture.lent)
-            _end(lambda: _guard(told, asked, furniture, then), told)
+            _end(lambda: _keep(told, asked, furniture, then), told)
         os.close(told)
         asked.close()
         _, descriptors, _, _ = socket.recv_fds(self._ask, 1, len(kernel.NAMESPACES))
         self.namespaces = tuple(descriptors)
-        said = self._hear()
-        if "keeper" not in said or not descriptors:
+        if not descriptors:
+            said = self._hear()
             self.close()
-            raise OSError(said.get("broken") or self._hear().get("broken", "its first process ended"))
-        self._keeper = said["keeper"]
+            raise OSError(said.get("broken", "its first process ended"))
 
     def watch(self, process: int) -> list[psutil.Process]:
         """Return all processes of the learner's: what lost its parent belongs to process 1 of the cell."""
@@ -126,8 +125,7 @@ class Cell(Place):
     def end_all(self) -> None:
         """With process 1 of a cell, all others end."""
         if self._keeper:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._keeper, signal.SIGKILL)
+            os.kill(self._keeper, signal.SIGKILL)
 
     def finish(self, then: Then) -> Any:
         """Let process 1 of the cell end all others and look; only it sees the folder."""
@@ -140,34 +138,23 @@ class Cell(Place):
     def close(self) -> None:
         """End everything; the folder goes with the cell."""
         self.end_all()
-        self._keeper = 0
         for descriptor in self.namespaces:
             os.close(descriptor)
         self.namespaces = ()
         self._news.close()
         self._ask.close()
-        os.waitpid(self._guard, 0)
+        if self._keeper:
+            os.waitpid(self._keeper, 0)
+        self._keeper = 0
 
     def _hear(self) -> dict[str, Any]:
         line = b"" if self._news.closed else self._news.readline()
         return dict(json.loads(line)) if line else {}
 
 
-def _guard(told: int, asked: socket.socket, furniture: Furniture, then: Then | None) -> None:
-    """Make the namespaces and process 1 in them, and wait for its end."""
-    kernel.new_cell()
-    keeper = os.fork()
-    if keeper == 0:
-        _end(lambda: _keep(told, asked, furniture, then), told)
-    asked.close()
-    # Only from here its number can be told: in the cell, it is 1.
-    _tell(told, {"keeper": keeper})
-    os.close(told)
-    os.waitpid(keeper, 0)
-
-
 def _keep(told: int, asked: socket.socket, furniture: Furniture, then: Then | None) -> None:
     """Process 1 of a cell: furnish it, and when asked end all others and look."""
+    kernel.settle()
     for place in ("/tmp", "/dev/shm"):  # noqa: S108 - the cell's own
         kernel.mount_memory(place, furniture.scratch)
     furnish(Path("/tmp"), furniture)  # noqa: S108

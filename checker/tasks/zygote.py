@@ -101,7 +101,7 @@ def _serve(link: socket.socket, modules: Iterable[str], confined: bool) -> None:
         while len(content) < length:
             content += link.recv(length - len(content))
         order = json.loads(content)
-        _import(order["preload"])
+        _import([*order["preload"], order["function"].partition(":")[0]])
         # Nothing that is there by now needs looking at again: in the forks, its pages stay shared.
         gc.freeze()
         answers, *namespaces = descriptors
