@@ -137,6 +137,10 @@ def _write(book: Any, ledger: Ledger, student: str, entry: Entry, result: LabRes
         cell, solution = cells[check.name]
         _score(grades[cell.id], check, result)
         comments[solution.id].auto_comment = _comment(check) or None
+    asked = {cell.id for cell, _ in cells.values()}
+    for grade in notebook.grades:
+        if grade.cell_id not in asked:
+            grade.auto_score = 0.0
     book.db.flush()
     # The share is lost of what counts, with what a person changed by hand.
     score = sum(_counted(grade) for grade in notebook.grades)
@@ -147,7 +151,8 @@ def _write(book: Any, ledger: Ledger, student: str, entry: Entry, result: LabRes
 def _cells(book: Any, lab: str, due: datetime | None, result: LabResult) -> dict[str, tuple[Any, Any]]:
     """Return the grade cell and the solution cell of each check, made where they are not there.
 
-    nbgrader shows a grade that has a source cell too, and keeps comments with solution cells.
+    nbgrader shows a grade that has a source cell too, and keeps comments with solution cells. The cell of a check
+    that the lab no longer has stays, with what a person wrote there, and gives nothing.
     """
     from nbgrader.api import MissingEntry
 
@@ -165,6 +170,8 @@ def _cells(book: Any, lab: str, due: datetime | None, result: LabResult) -> dict
     solution = {cell.name: cell for cell in notebook.solution_cells}
     source = {cell.name: cell for cell in notebook.source_cells}
     where = (NOTEBOOK, lab)
+    for name in grade.keys() - {check.name for check in result.checks}:
+        grade[name].max_score = 0.0
     for check in result.checks:
         name = check.name
         if name not in grade:

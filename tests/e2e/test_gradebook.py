@@ -107,6 +107,18 @@ def test_a_check_that_could_not_be_decided_is_no_zero(course):
         assert (grade.auto_score, grade.needs_manual_grade) == (None, True)
 
 
+def test_a_check_under_another_name_is_not_counted_twice(course):
+    course.write(ADA, row("bob", 3, check("a", points=4.0), check("b", points=6.0)))
+    with course.open() as book:
+        book.find_comment("b", NOTEBOOK, LAB, "ada").manual_comment = "seen"
+        book.db.commit()
+    course.write(*(row(name, 3, check("a", points=4.0), check("c", points=6.0), digest="2") for name in ("ada", "bob")))
+    with course.open() as book:
+        assert [book.find_submission(LAB, name).score for name in ("ada", "bob")] == [10, 10]
+        assert book.find_assignment(LAB).max_score == 10
+        assert book.find_comment("b", NOTEBOOK, LAB, "ada").comment == "seen"
+
+
 def test_what_was_skipped_costs_nothing_of_what_is_fixed_for_all(course):
     there = check("there", points=1.0), check("there", "skipped", 1.0)
     course.write(
