@@ -108,9 +108,11 @@ def workers(scratch: Path) -> None:
 
 
 def dask(scratch: Path) -> None:
-    """A Dask cluster on this machine against the pool, two workers each."""
+    """A Dask cluster on this machine against the pool, two workers each, without profiles as in `infra/cohort`."""
+    import dask
     from distributed import LocalCluster
 
+    dask.config.set({"distributed.worker.profile.enabled": False})
     folder = honest(scratch / "dask", 150)
     pool = grade(folder, "--workers", "2")
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
