@@ -1,5 +1,7 @@
 """Every lab is proven: the starter earns nothing, the solution everything, each wrong answer fails its check."""
 
+import hashlib
+
 import pytest
 
 from checker.lint import scripts
@@ -22,6 +24,11 @@ def _told(result):
     return "\n".join(["", *(line for line in told if ": blocked" not in line)])
 
 
+def _contents(folder):
+    paths = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
 @pytest.mark.parametrize("lab", _cases())
 def test_the_starter_earns_nothing_and_can_be_submitted(bench, lab, tmp_path):
     made = bench.start(lab)
@@ -35,7 +42,9 @@ def test_the_starter_earns_nothing_and_can_be_submitted(bench, lab, tmp_path):
 @pytest.mark.parametrize("lab", _cases())
 def test_the_solution_earns_everything_and_its_submission_is_small(bench, lab, tmp_path):
     made = bench.solved(lab)
+    before = _contents(made.path)
     result = bench.judge(lab, made)
+    assert _contents(made.path) == before, "grading changed the workspace"
     assert result.outcome == "passed", _told(result)
     assert result.earned == result.possible
     assert result.integrity == "ok", result.doubts
