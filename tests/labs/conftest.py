@@ -38,6 +38,7 @@ class ByLab(LoadScopeScheduling):
         return re.search(r"\[(day\d\d)", nodeid)[1]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Not by marks of groups: with pytest 9.2 and xdist 3.8 they are lost, and nobody says so."""
     return ByLab(config, log)
