@@ -221,9 +221,12 @@ def _make_anew(scratch: Path) -> None:
 
 
 def _digest(each: Submission) -> str:
-    """Name the content by its SHA-256: that of the archive, or of the complaint where there is none."""
-    # Not a pipe: whoever opens one waits.
-    if not each.problem and each.path.is_file():
-        with suppress(OSError), each.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+    """Name the content by its SHA-256: that of the archive, or of the complaint where there is none to be read."""
+    from checker.archive import LARGEST_ARCHIVE
+
+    with suppress(OSError):
+        # Not a pipe: whoever opens one waits. Nor what will be refused for its size, unread.
+        if not each.problem and each.path.is_file() and each.path.stat().st_size <= LARGEST_ARCHIVE:
+            with each.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256(f"{each.source}\0{each.problem}".encode("utf-8", "surrogateescape")).hexdigest()

@@ -94,7 +94,10 @@ def _collected(student: str, place: Path, folder: Path, labs: dict[str, Lab]) ->
     if place.name not in labs:
         near = ", ".join(list(labs)[:3])
         return said(place, f"there is no lab `{clean(place.name, 80)}`", f"name the assignment as the lab: {near} ...")
-    found = sorted(place.rglob("*.zip")) if place.is_dir() and not place.is_symlink() else []
+    try:
+        found = sorted(place.rglob("*.zip")) if place.is_dir() and not place.is_symlink() else []
+    except (OSError, RecursionError):
+        return said(place, "its folders cannot be looked through, or are too deep", "hand in the archive alone")
     if len(found) == 1:
         linked = found[0].is_symlink()
         return said(
@@ -112,7 +115,9 @@ def _collected(student: str, place: Path, folder: Path, labs: dict[str, Lab]) ->
 def _received(place: Path, path: Path) -> datetime:
     """Return when it was handed in: what nbgrader wrote down, or else the file's own time."""
     try:
-        with (place / TIMESTAMP).open(encoding="ascii") as file:
+        # Not a pipe: whoever opens one waits.
+        descriptor = os.open(place / TIMESTAMP, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, encoding="ascii") as file:
             text = file.read(LONGEST_TIMESTAMP).strip().removesuffix(" UTC")
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except (OSError, ValueError):

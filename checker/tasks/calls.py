@@ -70,10 +70,14 @@ REFUSED: dict[int, dict[str, tuple[int, int]]] = {
     },
     DONE: {"fadvise64": (221, 223)},
 }
-# What depends on an argument: the family of a socket, what a new process shares, which advice on memory.
+# What depends on an argument: the family of a socket, what a new process shares, which advice on memory, and more.
 SOCKET, FAMILIES = (41, 198), (socket.AF_UNIX, socket.AF_NETLINK)
 CLONE, NEW_NAMESPACES = tuple(kernel.CLONE.values()), 0x7E020000
 MADVISE, OUT_OF_MEMORY = (28, 233), (20, 21)
+# Limits of others; a lease, for which all who open a file wait; and what is queued in sockets, which nobody counts.
+PRLIMIT = (302, 261)
+FCNTL, SET_LEASE = (72, 25), 1024
+SETSOCKOPT, SEND_BUFFERS = (54, 208), (7, 32)
 SECCOMP = (317, 277)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
@@ -121,6 +125,13 @@ def _program() -> Iterator[bytes]:
             yield from (_step(EQUAL, numbers[column], 0, 1), _step(RETURN, REFUSE | answer))
     yield from (_step(EQUAL, CLONE[column], 0, 4), _step(LOAD, ARGUMENTS), _step(ANY_BIT, NEW_NAMESPACES, 0, 1))
     yield from (_step(RETURN, REFUSE | errno.EPERM), _step(RETURN, ALLOW))
+    yield from (_step(EQUAL, PRLIMIT[column], 0, 4), _step(LOAD, ARGUMENTS), _step(EQUAL, 0, 1, 0))
+    yield from (_step(RETURN, REFUSE | errno.EPERM), _step(RETURN, ALLOW))
+    yield from (_step(EQUAL, FCNTL[column], 0, 4), _step(LOAD, ARGUMENTS + 8), _step(EQUAL, SET_LEASE, 0, 1))
+    yield from (_step(RETURN, REFUSE | errno.EPERM), _step(RETURN, ALLOW))
+    yield from (_step(EQUAL, SETSOCKOPT[column], 0, 5), _step(LOAD, ARGUMENTS + 16))
+    yield from (_step(EQUAL, SEND_BUFFERS[0], 1, 0), _step(EQUAL, SEND_BUFFERS[1], 0, 1))
+    yield from (_step(RETURN, REFUSE | DONE), _step(RETURN, ALLOW))
     yield from (_step(EQUAL, SOCKET[column], 0, 5), _step(LOAD, ARGUMENTS))
     yield from (_step(EQUAL, FAMILIES[0], 1, 0), _step(EQUAL, FAMILIES[1], 0, 1), _step(RETURN, ALLOW))
     yield _step(RETURN, REFUSE | errno.ENETUNREACH)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
@@ -27,7 +28,11 @@ GRACE = 1.0
 STOPPING = 3.0
 """Seconds for a server to end that was asked to by SIGTERM."""
 
+MOST_SOCKETS = 1000
+"""Unix sockets in the whole jail: what is queued in them is memory that no process is charged with."""
+
 Case = TypeVar("Case")
+Hold = Callable[[bool], None]
 
 
 class Silent(Exception):
@@ -53,13 +58,14 @@ class Beside:
     The server is handed the descriptor `lent` as its argument `lent`; nobody else keeps it.
     """
 
-    def __init__(self, lent: int, do: Callable[[], None]) -> None:
-        self.lent = lent
-        self._thread = threading.Thread(target=do, daemon=True)
+    def __init__(self, lent: int, do: Callable[[Hold], None]) -> None:
+        self.lent, self._do = lent, do
+        self._thread = threading.Thread()
 
-    def begin(self) -> None:
-        """Let the server have the descriptor for itself, and talk to it."""
+    def begin(self, hold: Hold) -> None:
+        """Let the server have the descriptor for itself, and talk to it; `hold` stops it, or lets it go on."""
         self.close()
+        self._thread = threading.Thread(target=self._do, args=(hold,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -204,7 +210,7 @@ class Cells:
         finally:
             os.close(writing)
         if beside:
-            beside.begin()
+            beside.begin(place.hold)
         return reading, process
 
     def _end(self, process: int, ended: bool) -> tuple[int, float]:
@@ -224,6 +230,8 @@ class Cells:
             return Silent(f"started {count} processes, more than {self.limits['processes']}")
         if threads > THREADS_EACH * self.limits["processes"]:
             return Silent(f"started {threads} threads, more than {THREADS_EACH * self.limits['processes']}")
+        if self.walled and (sockets := _sockets()) > MOST_SOCKETS:
+            return Silent(f"opened {sockets} sockets, more than {MOST_SOCKETS}")
         # What forks share was counted once for each.
         if resident > self.limits["resident"] and (resident := sum(map(_share, family))) > self.limits["resident"]:
             return Silent(f"took {resident >> 20} MiB of memory, more than {self.limits['resident'] >> 20}")
@@ -260,6 +268,11 @@ def in_turn(cases: Mapping[str, Case], run: Callable[[Case], dict[str, Any]]) ->
 def _kill(process: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, number)
+
+
+def _sockets() -> int:
+    with Path("/proc/net/unix").open("rb") as file:
+        return sum(1 for _ in file) - 1
 
 
 def _share(process: psutil.Process) -> int:

@@ -119,8 +119,9 @@ def mount_memory(place: str, size: int) -> None:
 
 def seal() -> None:
     """Let nothing in /proc and of the devices be changed: where root grades, they are its own, and the machine's."""
-    for place in ("/proc", *DEVICES):
-        kept = MS_NODEV | MS_NOEXEC if place == "/proc" else 0
+    kept_flags = {"/proc": MS_NODEV | MS_NOEXEC, "/dev/pts": MS_NOEXEC}
+    for place in (*kept_flags, *DEVICES):
+        kept = kept_flags.get(place, 0)
         with contextlib.suppress(FileNotFoundError):
             call("mount", None, place.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | kept, None)
 

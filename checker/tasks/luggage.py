@@ -107,7 +107,7 @@ def _list(root: Path, parts: list[str]) -> list[list[str]] | None:
                 if len(found) > MOST_WRITTEN:
                     return found
         return found
-    except OSError:
+    except (OSError, RecursionError):
         return None
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ import signal
 import socket
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ import psutil
 
 from checker.tasks import kernel
 
+MOST_TRIES, TRY_EVERY = 2000, 0.001
+STOP, GO = b"s", b"g"
+HOLDING = {STOP: signal.SIGSTOP, GO: signal.SIGCONT}
 Then = Callable[[Path], Any]
 Parts = Mapping[str, str]
 """Folder in the place -> folder of the payload with its contents; the empty name is the place itself."""
@@ -74,6 +78,9 @@ class Place:
         for process in self._family.values():
             with contextlib.suppress(psutil.Error):
                 process.kill()
+
+    def hold(self, still: bool) -> None:
+        """Stop all of the learner's processes for a time, or let them go on; without walls, do nothing."""
 
     def finish(self, then: Then) -> Any:
         """Return what `then` says of the folder when no learner code is left to change it."""
@@ -127,6 +134,13 @@ class Cell(Place):
         if self._keeper:
             os.kill(self._keeper, signal.SIGKILL)
 
+    def hold(self, still: bool) -> None:
+        """Let process 1 of the cell stop all others, or let them go on."""
+        # Where it has been ended, so have all others.
+        with contextlib.suppress(OSError):
+            self._ask.sendall(STOP if still else GO)
+            self._hear()
+
     def finish(self, then: Then) -> Any:
         """Let process 1 of the cell end all others and look; only it sees the folder."""
         self._ask.sendall(b"?")
@@ -167,12 +181,31 @@ def _keep(told: int, asked: socket.socket, furniture: Furniture, then: Then | No
     kernel.seal()
     # Whatever lost its parent comes to this process, and is gone when it ends.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # The one signal for which Python has a handler, so that the kernel lets it through to process 1.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernel.hide()
     socket.send_fds(asked, [b"!"], own)
-    if asked.recv(1) and then is not None:
+    while (order := asked.recv(1)) in HOLDING:
         with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, HOLDING[order])
+        _tell(told, {})
+    if order and then is not None:
+        _end_others()
+        work = Path("/tmp/work")  # noqa: S108
+        # Whatever a link in its place leads to is not what the learner's code has written.
+        if work.is_symlink():
+            work.unlink()
+        _tell(told, {"value": then(work)})
+
+
+def _end_others() -> None:
+    """End all other processes of the cell, and wait until they are gone: a call under way may still write."""
+    for _ in range(MOST_TRIES):
+        try:
             os.kill(-1, signal.SIGKILL)
-        _tell(told, {"value": then(Path("/tmp/work"))})  # noqa: S108
+        except ProcessLookupError:
+            return
+        time.sleep(TRY_EVERY)
 
 
 def _with_descendants(process: int) -> dict[int, psutil.Process]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.asking import Answer, Ask, Asker
-from checker.tasks.cells import Beside, Cells, Silent, Work
+from checker.tasks.cells import Beside, Cells, Hold, Silent, Work
 from checker.tasks.command import LARGEST_PRINTED, PRINTED, keep_printed
 
 LARGEST_TALK = 8 << 20
@@ -69,8 +69,8 @@ def _start(request: dict[str, Any], start: dict[str, Any], echo: str, cells: Cel
         work = Work("checker.tasks.services:serve", arguments | {"app": request["app"]})
     with _listening() as (path, listener):
 
-        def do() -> None:
-            asyncio.run(talk.have(path, echo, request["seconds"]))
+        def do(hold: Hold) -> None:
+            asyncio.run(talk.have(path, echo, request["seconds"], hold))
 
         beside = Beside(listener.detach(), do)
         ended, left = cells.host(work, parts, request["seconds"] + request["each"], beside, _left)
@@ -175,13 +175,18 @@ class Talk:
         self._replies: list[dict[str, Any]] = []
         self._loads: list[dict[str, Any]] = []
         self._kept, self._late = 0, 0
+        self._hold: Hold = lambda still: None
 
     def told(self) -> dict[str, Any]:
         """What came back."""
         return {"replies": self._replies, "loads": self._loads}
 
-    async def have(self, path: str, echo: str, seconds: float) -> None:
-        """Say everything, and keep what is answered; it ends in time whatever the service does."""
+    async def have(self, path: str, echo: str, seconds: float, hold: Hold) -> None:
+        """Say everything, and keep what is answered; it ends in time whatever the service does.
+
+        It is told to `hold` still where the echo is measured: what works then would make the echo slow as well.
+        """
+        self._hold = hold
         most = max([1, *(step["at_once"] for step in self._script["steps"])])
         asking = partial(Asker, BASE, connections=most, keep=True)
         try:
@@ -233,14 +238,23 @@ class Talk:
                 began = time.perf_counter()
                 await self._together(kept, group)
                 ours.append(time.perf_counter() - began)
-                began = time.perf_counter()
-                await asyncio.gather(*(self._ask(other, ask, apart=True) for ask in group))
-                theirs.append(time.perf_counter() - began)
+                with self._service_stopped():
+                    began = time.perf_counter()
+                    await asyncio.gather(*(self._ask(other, ask, apart=True) for ask in group))
+                    theirs.append(time.perf_counter() - began)
             rounds.append((statistics.median(ours), statistics.median(theirs)))
             ratio = rounds[-1][0] / rounds[-1][1]
             if not step["enough"] < ratio < step["hopeless"] or self._late >= MOST_LATE:
                 break
         self._loads.append({"name": step["measure"], "at_once": step["at_once"], "rounds": rounds})
+
+    @contextlib.contextmanager
+    def _service_stopped(self) -> Iterator[None]:
+        self._hold(True)
+        try:
+            yield
+        finally:
+            self._hold(False)
 
     async def _ask(self, asker: Asker, ask: dict[str, Any], *, apart: bool = False) -> Answer:
         if self._late >= MOST_LATE and not apart:

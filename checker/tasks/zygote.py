@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import resource
+import signal
 import socket
 import sys
 import tempfile
@@ -153,6 +154,8 @@ def _give_away(order: dict[str, Any], answers: int, namespaces: Sequence[int], c
     if namespaces:
         kernel.enter(namespaces)
     os.setsid()
+    # Who grades may have blocked some, and they would be blocked in here as well.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     limits = order["limits"]
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -1,8 +1,12 @@
 """Attacks on the jail: what learner code in it may reach, and what it may use up."""
 
 import json
+import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,7 +47,9 @@ def attack(tmp_path, monkeypatch):
 def test_the_probe_finds_every_hole_of_a_plain_process_and_none_in_the_jail():
     assert break_out() == []
     plain = " ".join(break_out(confined=False))
-    for words in ("read a file", "write into", "connect to a port", "processes"):
+    # Only root may write into the system's folders.
+    writes = ("write into",) if os.getuid() == 0 else ()
+    for words in ("read a file", "connect to a port", "processes", *writes):
         assert words in plain
 
 
@@ -178,6 +184,102 @@ def test_the_workers_of_joblib_can_look_at_themselves(attack):
     )
     with Jail(confined=True) as jail:
         assert attack(code, jail=jail, seconds=120, open_files=512) == 1
+
+
+def test_what_is_done_to_the_terminals_is_not_felt_by_the_next(attack):
+    spoil = (
+        "import os\nfor path in ('/dev/pts/ptmx', '/dev/pts'):\n"
+        "    try: os.chmod(path, 0)\n    except OSError: pass\nopen('out', 'w').write('1')"
+    )
+    with Jail(confined=True) as jail:
+        assert attack(spoil, jail=jail) == 1
+        assert attack("import os, pty\nopen('out', 'w').write(str(len(pty.openpty())))", jail=jail) == 2
+
+
+def test_the_limits_of_process_1_cannot_be_lowered(attack):
+    code = (
+        "import json, resource\nlowered = []\nfor kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE):\n"
+        "    try: resource.prlimit(1, kind, (1, 1)); lowered.append(kind)\n    except OSError: pass\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\njson.dump(lowered, open('out', 'w'))"
+    )
+    assert attack(code) == []
+
+
+def test_nobody_has_to_wait_for_a_file(attack):
+    code = (
+        "import fcntl\nfile = open('own', 'w')\nlease, write = 1024, 1\n"
+        "try: fcntl.fcntl(file, lease, write); said = 2\nexcept PermissionError: said = 1\n"
+        "fcntl.fcntl(file, fcntl.F_GETFD)\nopen('out', 'w').write(str(said))"
+    )
+    assert attack(code) == 1
+
+
+def test_process_1_survives_its_signals_and_none_is_blocked(attack):
+    code = (
+        "import json, os, signal, time\nfor _ in range(50):\n    os.kill(1, signal.SIGINT)\n    time.sleep(0.002)\n"
+        "json.dump([*signal.pthread_sigmask(signal.SIG_BLOCK, ())], open('out', 'w'))"
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        assert attack(code) == []
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_what_lies_behind_a_link_is_not_its_output(attack):
+    code = (
+        "import os\nos.mkdir('/tmp/other')\nopen('/tmp/other/out', 'w').write('7')\n"
+        "os.rename('/tmp/work', '/tmp/before')\nos.symlink('/tmp/other', '/tmp/work')"
+    )
+    assert "wrote nothing" in attack(code)["problem"]
+
+
+def test_what_is_queued_in_sockets_is_bounded(attack):
+    code = (
+        "import socket\none, other = socket.socketpair()\n"
+        "before = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)\n"
+        "one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)\n"
+        "same = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == before\nopen('out', 'w').write(str(int(same)))"
+    )
+    assert attack(code) == 1
+    many = "import socket, time\nkept = [socket.socketpair() for _ in range(700)]\ntime.sleep(10)"
+    assert "sockets" in attack(many, open_files=2000)["problem"]
+
+
+HELD = """
+import os, select, time
+from checker.tasks import kernel
+from checker.tasks.places import Cell, Furniture
+
+kernel.new_users()
+cell = Cell(Furniture(-1, {}, 1 << 20))
+reading, writing = os.pipe()
+kernel.send_children_into(cell.namespaces)
+if (child := os.fork()) == 0:
+    kernel.enter(cell.namespaces)
+    while True:
+        os.write(writing, b"x")
+        time.sleep(0.01)
+said = []
+for still in (True, False, True, False):
+    cell.hold(still)
+    time.sleep(0.1)
+    while select.select([reading], [], [], 0)[0]:
+        os.read(reading, 1 << 16)
+        if not still:
+            break
+    said.append(bool(select.select([reading], [], [], 1)[0]))
+os.kill(child, 9)
+os.waitpid(child, 0)
+cell.close()
+print(said)
+"""
+
+
+def test_a_cell_can_be_held_still():
+    command = [*walls({}), sys.executable, "-I", "-c", HELD]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "[False, True, False, True]\n", done.stderr
 
 
 def test_the_pipe_of_the_answer_is_closed_to_learner_code(attack):

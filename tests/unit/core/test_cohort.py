@@ -1,5 +1,6 @@
 """A cohort is graded whatever happens to its workers: nothing is lost, nothing is there twice."""
 
+import os
 from collections import Counter
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -219,3 +220,10 @@ def test_no_more_is_handed_out_than_workers_can_take(made, course):
     most = []
     grade(made, course, Slow(), workers=1, hear=lambda row: most.append(len(flying)))
     assert most[0] <= rooms.EACH_WORKER + len(made.of("day 3: an empty folder"))
+
+
+def test_what_is_far_too_large_is_not_read_to_tell_it_from_others(made, course):
+    path = next((made.folder / "submitted").rglob("*.zip"))
+    os.truncate(path, 1 << 42)
+    tally, _ = grade(made, course, Here())
+    assert sum(tally.rows.values()) == LEARNERS

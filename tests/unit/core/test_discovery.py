@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +60,29 @@ def test_a_time_that_is_none_is_that_of_the_file(tmp_path, text):
     (path.parent / "timestamp.txt").write_bytes(text.encode("utf-8", "surrogateescape"))
     os.utime(path, (1_000_000_000, 1_000_000_000))
     assert found(tmp_path)[0].received == datetime.fromtimestamp(1_000_000_000, UTC)
+
+
+def test_a_time_in_a_pipe_is_not_waited_for(tmp_path):
+    path = collected(tmp_path)
+    os.mkfifo(path.parent / "timestamp.txt")
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert found(tmp_path)[0].received == datetime.fromtimestamp(1_000_000_000, UTC)
+
+
+@pytest.mark.parametrize("depth", [1100, 2500])
+def test_folders_without_an_end_are_one_row(tmp_path, depth):
+    place = collected(tmp_path).parent
+    here = os.open(place, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("dd", dir_fd=here)
+        here, above = os.open("dd", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+    try:
+        assert "too deep" in problem(tmp_path).problem
+    finally:
+        # pytest's own way to clear up does not reach so deep.
+        subprocess.run(["rm", "-rf", str(place)], check=True)
 
 
 def test_an_archive_in_a_folder_of_its_own_is_found(tmp_path):
