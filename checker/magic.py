@@ -59,7 +59,7 @@ class Verdict:
         for result in self.results:
             lines.append(f"Day {result['day']}: {result['title']}: {_marks(result)}")
             for check in result["checks"]:
-                lines.append(f"  {check['outcome']:<8} {_earned(check)} {check['description']}")
+                lines.append(f"  {check['outcome']:<8} {_earned(check)} {check['name']}: {check['description']}")
                 for message in check["messages"]:
                     lines += [f"{'':>12}{name}: {message[key]}" for name, key in _PARTS if message[key]]
         return "\n".join(lines)
@@ -96,10 +96,11 @@ def _table(result: dict[str, Any], shown: Callable[[str], str]) -> str:
         for message in check["messages"]:
             notes += [f"<b>{name}:</b> {shown(message[key])}" for name, key in _PARTS if message[key]]
         said = f"<br><small>{'<br>'.join(notes)}</small>" if notes else ""
+        asked = f"<code>{shown(check['name'])}</code>: {shown(check['description'])}"
         rows.append(
             f"<tr><td style='text-align:left'><b>{check['outcome']}</b></td>"
             f"<td style='text-align:right'>{_earned(check)}</td>"
-            f"<td style='text-align:left'>{shown(check['description'])}{said}</td></tr>"
+            f"<td style='text-align:left'>{asked}{said}</td></tr>"
         )
     caption = f"Day {result['day']}: {shown(result['title'])}: {shown(_marks(result))}"
     left = "scope='col' style='text-align:left'"

@@ -142,8 +142,8 @@ def _skipped(check: Check, evidence: Evidence) -> CheckResult:
     here = f"`{evidence.profile}`" + (f" with the overlay `{evidence.overlay}`" if evidence.overlay else "")
     there = f"`{check.profile}`" + (f" with the overlay `{check.overlay}`" if check.overlay else "")
     message = Message(
-        found=f"this was collected on the profile {here}; the check costs you nothing there",
-        expected=f"the profile {there}, for who wants these marks too",
+        found=f"your platform has the profile {here}; the check costs you nothing there",
+        expected=f"the profile {there}, for whoever wants these marks too",
         next_step=f"`{command(check.profile, check.overlay)}`, do the part on the cluster, then check again",
     )
     return CheckResult(

@@ -119,7 +119,7 @@ def project_is_described(lab: View) -> None:
 @check(points=1)
 def package_is_importable(lab: View) -> dict[str, Any]:
     """In a folder that holds a copy of your `src/` and neither `data/` nor notebooks, `import cardfraud` works, and its
-    modules have the six functions with the arguments that the table below names.
+    modules have the six functions with the arguments that the End state's table names.
     """
     step = f"mend the package, then try `cd src && python -c 'import {PACKAGE}.data'`"
     run = lab.proofs.find_command("probe", "unseen")
@@ -151,7 +151,7 @@ def package_is_importable(lab: View) -> dict[str, Any]:
 
 @check(points=2, needs=package_is_importable)
 def functions_do_what_they_say(lab: View, found: dict[str, Any]) -> None:
-    """Given rows that you never saw, the six functions return what the table below says, and change none of their
+    """Given rows that you never saw, the six functions return what the End state's table says, and change none of their
     arguments.
     """
     run = lab.proofs.command("probe", "unseen")
@@ -208,7 +208,7 @@ def own_tests_pass(lab: View, _: dict[str, Any]) -> None:
 
 @check(points=3, needs=(functions_do_what_they_say, own_tests_pass))
 def tests_catch_planted_faults(lab: View, *_: None) -> None:
-    """Your tests fail when a fault is planted behind one of the six functions, as the text below says: of 14 faults,
+    """Your tests fail when a fault is planted behind one of the six functions, as the End state says: of 14 faults,
     tried one at a time, they notice 11 or more (9 earn two marks, 7 one).
     """
     runs = {case: lab.proofs.find_command("tests", case) for case in FAULTS}

@@ -47,7 +47,7 @@ BOOLEANS = {"yes": True, "no": False, "on": True, "off": False, "true": True, "f
 def pipeline_is_described(lab: View) -> Pipeline:
     """`dvc.yaml` in the root of your workspace has the stages `prepare`, `features`, `train` and `evaluate` (more are
     welcome): `prepare` depends on `data/payments.csv`, and each of the other three on an output of the one before it,
-    straight or by way of further stages. `params.yaml` has the six parameters of the table below.
+    straight or by way of further stages. `params.yaml` has the six parameters of the End state's table.
     """
     pipeline = lab.pipeline.require()
     names = [stage.name for stage in pipeline.stages]

@@ -168,8 +168,8 @@ def nothing_is_lost(lab: View, outcomes: dict[str, Outcome]) -> dict[str, Outcom
 
 @check(points=2, needs=(good_months_pass, nothing_is_lost))
 def bad_rows_are_quarantined(lab: View, outcomes: dict[str, Outcome], _: dict[str, Outcome]) -> None:
-    """In good months, each row that breaks a rule of the table below is in `OUT/quarantine.csv`, and every other row in
-    `OUT/accepted.csv`. Of a record that was delivered twice, one copy is accepted.
+    """In good months, each row that breaks a rule of the End state's table is in `OUT/quarantine.csv`, and every other
+    row in `OUT/accepted.csv`. Of a record that was delivered twice, one copy is accepted.
     """
     for case, outcome in outcomes.items():
         accepted, came = Counter(outcome.accepted), Counter(outcome.came)

@@ -31,7 +31,7 @@ MONTH = re.compile(r"2025-\d\d")
 @check(points=2)
 def causes_are_found(lab: View) -> dict[str, dict[str, str]]:
     """`findings.csv`, with the columns `cause`, `run_used` and `evidence`, has one row for each of the three causes,
-    named as in the table below, and no other row (one mark where two of three rows are right).
+    named as in the End state's table, and no other row (one mark where two of three rows are right).
     """
     step = f"write `{FINDINGS}` with the header `{','.join(COLUMNS)}` and three rows, as task 3 says"
     rows = [row for row in lab.files.read_csv(FINDINGS, COLUMNS, step) if any(row.values())]
@@ -62,8 +62,8 @@ def causes_are_found(lab: View) -> dict[str, dict[str, str]]:
 
 @check(points=1, needs=causes_are_found)
 def causes_are_shown(lab: View, findings: dict[str, dict[str, str]]) -> None:
-    """In each of these rows, `run_used` says what the run was made with, as the table below says, and `evidence` where
-    you saw it, in a few words.
+    """In each of these rows, `run_used` says what the run was made with, as the End state's table says, and `evidence`
+    where you saw it, in a few words.
     """
     known = lab.prepared
     for cause, row in findings.items():

@@ -49,8 +49,8 @@ Scores = dict[str, float]
 def interface_is_described(lab: View) -> Ir:
     """`pipeline.yaml` is the compiled pipeline `card-fraud-training`, made of lightweight Python components (and
     importers, if you like) that are plain tasks: no conditions, loops, exit handlers or pipelines inside. It has the
-    six parameters and the five outputs of the tables below, with those names and types; every parameter has a default,
-    and that of `data` is `data/payments.csv`. More parameters with defaults, and more outputs, are welcome.
+    six parameters and the five outputs of the End state's tables, with those names and types; every parameter has a
+    default, and that of `data` is `data/payments.csv`. More parameters with defaults, and more outputs, are welcome.
     """
     ir = lab.kfp.pipeline.require()
     expect(

@@ -26,7 +26,7 @@ SERVER_SAYS = {"name": str, "version": str, "extensions": list}
 
 @check(points=1)
 def protocol_answers(lab: View) -> ServiceRun:
-    """Started as described below, the server answers these with status 200: `GET /v2/health/live`; `GET
+    """Started as the End state says, the server answers these with status 200: `GET /v2/health/live`; `GET
     /v2/health/ready`, `GET /v2/models/card-fraud/ready` and `GET /v2/models/card-fraud/versions/V/ready`, once it has
     loaded the model of the registered `day18-card-fraud` that has the alias `champion`, of the version V; and `GET
     /v2`, with a JSON object with the texts `name` and `version` and the list `extensions`. `POST

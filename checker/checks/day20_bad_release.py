@@ -128,8 +128,8 @@ def customers_are_served(lab: View, recovery: Recovery) -> None:
 @check(points=2)
 def registry_agrees(lab: View) -> None:
     """In the registry, `day20-card-fraud` still has both versions, and says what is true now. The alias `champion`
-    names the version that serves again, whose tag `status` is `live`. The version of the bad release has the tags
-    `status`, `rolled-back`, and `reason`, three words or more that say why it was taken back.
+    names the version that serves again, whose tag `status` is `live`. The version of the bad release has the tag
+    `status` with the value `rolled-back`, and a tag `reason` of three words or more that say why it was taken back.
     """
     registered = lab.mlflow.registered_model(MODEL)
     good, bad = lab.prepared["good"]["version"], lab.prepared["bad"]["version"]
@@ -167,9 +167,9 @@ def registry_agrees(lab: View) -> None:
 
 @check(points=1, needs=rolled_back)
 def incident_is_written(lab: View, recovery: Recovery) -> dict[str, Any]:
-    """`incident.yaml` is a YAML mapping with the fields of the table below. `bad_release` and `good_release` are the
-    numbers of the release that did harm and of the one that served before it; `minutes_to_recover` is what the journal
-    says, to within 2 minutes; `because` and `prevent` have six words or more each, and are not the same.
+    """`incident.yaml` is a YAML mapping with the fields of the End state's table. `bad_release` and `good_release` are
+    the numbers of the release that did harm and of the one that served before it; `minutes_to_recover` is what the
+    journal says, to within 2 minutes; `because` and `prevent` have six words or more each, and are not the same.
     """
     told = lab.files.read_yaml(INCIDENT, f"write `{INCIDENT}` with the fields of the End state")
     expect(
@@ -219,7 +219,7 @@ _TEXTS = {
 
 @check(points=1, needs=incident_is_written)
 def figures_are_measured(lab: View, said: dict[str, Any]) -> dict[str, float]:
-    """The three figures of `incident.yaml` compare the code of the two releases, both with the model of the *good* one,
+    """The three figures of `incident.yaml` compare the code of the two releases, both with the model of the good one,
     on the 400 payments of `data/replay.csv`: `scores_changed` counts the payments whose score differs by more than
     1e-6, `decisions_changed` those whose decision differs, and `times_slower` is how many times as long the bad code
     takes for a request with one payment (medians). The counts are exact; of the ratio counts whether it is 3 or more.
@@ -248,8 +248,8 @@ def figures_are_measured(lab: View, said: dict[str, Any]) -> dict[str, float]:
 
 @check(points=2, needs=figures_are_measured)
 def fault_is_named(lab: View, figures: dict[str, float]) -> None:
-    """In `incident.yaml`, `fault` is the class of what was wrong, one of the six words of the table below, and `file`
-    the name of the file in which it was: of the bad release's code, or `scorecard.json` of its model.
+    """In `incident.yaml`, `fault` is the class of what was wrong, one of the six words of the End state's table, and
+    `file` the name of the file in which it was: of the bad release's code, or `scorecard.json` of its model.
     """
     said = mapping(lab.files.read_yaml(INCIDENT))
     kind, file = said.get("fault"), said.get("file")

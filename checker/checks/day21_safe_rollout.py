@@ -31,9 +31,10 @@ Rule = Mapping[str, Any]
 
 @check(points=1)
 def rule_is_written(lab: View) -> tuple[int, ...]:
-    """`rollout.yaml` has the fields of the table below, with numbers that `policy.md` allows. `experiment.payments` is
-    so large that a gain of 2.50 euros for each payment would be seen with 80% power at 95% confidence, with the
-    standard deviation of the champion's costs in `data/pilot.csv`; and at most three times as large.
+    """`rollout.yaml` has the fields of the End state's table, with numbers that `policy.md` allows.
+    `experiment.payments` is so large that a gain of 2.50 euros for each payment would be seen with 80% power at 95%
+    confidence, with the standard deviation of the champion's costs in `data/pilot.csv`; and at most three times as
+    large.
     """
     again = f"mend `{PLAN}`: the End state has its fields, `policy.md` what they may be"
     plan = mapping(lab.files.read_yaml(PLAN, again))
@@ -110,7 +111,8 @@ def good_release_goes_through(lab: View) -> None:
     from the shadow to each of the `steps` of `rollout.yaml` in order, one with each call that finds enough requests,
     and from the last step to 100 when the labels say that it is cheaper. Called again when all is done, it turns
     nothing. Each call ends with status 0 and adds one line to `decisions.jsonl`: a JSON object with `decision`, one of
-    the six words below, and `reason`, four words or more. The checker's `rollout.yaml` has other numbers than yours.
+    the End state's six words, and `reason`, four words or more. The checker's `rollout.yaml` has other numbers than
+    yours.
     """
     _follow(lab, "good", "a candidate that is better in every way", "run the whole of it on the platform, as in task 5")
 
@@ -118,14 +120,14 @@ def good_release_goes_through(lab: View) -> None:
 @check(points=1, needs=good_release_goes_through)
 def busy_hours_are_no_alarm(lab: View, _: None) -> None:
     """The same for a good candidate in bad times: all answers take five times as long and one request in eleven fails,
-    with *both* releases; the candidate is slower than the champion, and within the limit. That is no reason to take it
+    with both releases; the candidate is slower than the champion, and within the limit. That is no reason to take it
     back. The labels come later than the requests: until then, it waits.
     """
     _follow(
         lab,
         "busy",
         "a good candidate while everything is slow and fails more often, for both releases",
-        "compare with the champion *in the same time*: only lines since the last change of the traffic, and a "
+        "compare with the champion in the same time: only lines since the last change of the traffic, and a "
         "difference or a ratio in place of a number of its own; with the limits of `rollout.yaml`",
     )
 
@@ -191,7 +193,7 @@ def bad_release_is_taken_back(lab: View, _: None) -> None:
 
 @check(points=2, needs=busy_hours_are_no_alarm)
 def experiment_is_judged_once(lab: View, _: None) -> None:
-    """At the last step, a call waits until `experiment.payments` payments *of each release* have a label, and then
+    """At the last step, a call waits until `experiment.payments` payments of each release have a label, and then
     judges once, by the mean cost of a payment: `promote` only where the whole interval for the difference, at the
     confidence of `rollout.yaml`, says that the candidate is cheaper. Otherwise it is `keep`, and the champion gets all
     requests again. The checker tries a candidate that makes fewer mistakes and dearer ones, and one that is as good as

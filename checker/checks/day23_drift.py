@@ -123,7 +123,7 @@ def quiet_months_stay_quiet(lab: View, limits: dict[str, Limit]) -> None:
 @check(points=1.5, needs=thresholds_are_written)
 def drift_is_not_hidden(lab: View, limits: dict[str, Limit]) -> None:
     """By these thresholds, `amount`, `channel` and `score` alarm in three later months that you have not seen, and each
-    of the seven columns alarms in a month in which it shifted by as much as the table below says.
+    of the seven columns alarms in a month in which it shifted by as much as the End state's table says.
     """
     for name in AFTER:
         hidden = [column for column in MOVED if not _alarms(lab, name, limits[column])]

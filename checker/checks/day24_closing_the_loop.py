@@ -154,7 +154,7 @@ def deployment_follows(lab: View, promoted: LoopRun, refused: LoopRun) -> None:
 def loop_comes_to_rest(lab: View, _: LoopRun, __: LoopRun) -> None:
     """Called once more with nothing new, for the month that it promoted or for the one that it refused, the loop ends
     with status 0, trains nothing, registers nothing, leaves the alias and deploys nothing. The same for the month after
-    the one that it promoted, which is like it: drift is measured against the month that the *new* champion learned
+    the one that it promoted, which is like it: drift is measured against the month that the new champion learned
     from. There it writes `keep`."""
     for chain, step, what, advice in (
         (
@@ -173,7 +173,7 @@ def loop_comes_to_rest(lab: View, _: LoopRun, __: LoopRun) -> None:
             TACTICS,
             NEXT,
             "for the month after the one that it promoted",
-            "read the tag `month` of the version that `champion` names *now*, and compare with that month's file",
+            "read the tag `month` of the version that `champion` names now, and compare with that month's file",
         ),
     ):
         run = _ended(lab, chain, step, what)

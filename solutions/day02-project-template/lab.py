@@ -38,7 +38,7 @@
 # - **pytest** finds functions called `test_*` and runs them; a plain `assert` is all that a test needs.
 # - **ruff** reads the code and names what is wrong without running it: unused imports, undefined names, and more. It
 #   also formats.
-# - **make** gives a list of commands a name. It is as old as 1976, and it is on every build machine.
+# - **make** gives a list of commands a name. It dates from 1976, and nearly every build machine has it.
 # - **git** keeps it all.
 
 # %% [markdown]

@@ -63,7 +63,7 @@ import tempfile
 
 os.environ["EXAMPLE"] = tempfile.mkdtemp(prefix="rates-")
 os.environ["DVC_NO_ANALYTICS"] = "1"
-os.environ.pop("FORCE_COLOR", None)  # Jupyter sets it, and DVC would draw moving dots into the output
+_ = os.environ.pop("FORCE_COLOR", None)  # Jupyter sets it, and DVC would draw moving dots into the output
 
 # %% [markdown]
 # Cells that begin with `%%bash` run in a shell of their own, in the folder of this notebook. `set -e` ends the

@@ -86,7 +86,7 @@ import tempfile
 
 os.environ["EXAMPLE"] = tempfile.mkdtemp(prefix="rates-")
 os.environ["DVC_NO_ANALYTICS"] = "1"
-os.environ.pop("FORCE_COLOR", None)  # Jupyter sets it, and DVC would draw moving dots into the output
+_ = os.environ.pop("FORCE_COLOR", None)  # Jupyter sets it, and DVC would draw moving dots into the output
 
 # %% language="bash"
 # set -e
@@ -648,7 +648,7 @@ plt.show()
 # | Snakemake | times, and since version 7 also changed code, parameters, inputs and software environment | files | many samples through the same steps, on a cluster (it comes from bioinformatics); rules with wildcards | it does not version the data |
 # | DVC pipelines | changed content, commands, parameters | DVC's cache, named in git | one repository, code and data change together, results shall be compared between commits | no schedule, no retries, no workers; stages of one `dvc repro` run one after the other |
 # | `dvc exp` | the same pipeline with other parameters | hidden git references, shared with `dvc exp push` | tens of trials, one table, no server | no live curves in the browser of everybody: that is an experiment tracker, day 8 |
-# | Kedro | you run it, whole or from a node on | a data catalog in YAML | Python functions as nodes, one structure for many projects | it does not skip by itself what is up to date, as DVC does |
+# | Kedro | you run it, whole or from a node on | a data catalog in YAML | Python functions as nodes, one structure for many projects | it sees whether an output is there (`--only-missing-outputs`), not whether it is up to date |
 # | Airflow | a schedule, a finished task or an updated asset | wherever your tasks put them | each night, with retries, alarms, backfills, and people on call. Day 14 | it does not know whether the data changed, unless you tell it |
 # | Dagster | a schedule, a sensor, or an asset that is out of date by its code version and its inputs | input and output managers | data assets with lineage, and checks on them. Day 14 | it is a service to run |
 # | Kubeflow Pipelines (kfp) | you or a schedule; a step with the same component and inputs comes from the cache | an object store, with ML metadata | each step in its own container on a cluster. Day 15 | small steps: a container each costs seconds |

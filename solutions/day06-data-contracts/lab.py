@@ -32,7 +32,7 @@
 #
 # - A **row** is wrong, and you can see which. Take it out, keep it, write down why: **quarantine**. The other rows are
 #   good, and the month can be used today.
-# - A **month** is wrong, and no row says so. 3,400 may be a plane ticket in euros or a coffee in cents. Taking out the
+# - A **month** is wrong, and no row says so. 350 may be a plane ticket in euros or a coffee in cents. Taking out the
 #   large ones would keep the coffees, a hundred times too dear. The whole month must be **stopped** until somebody who
 #   knows says what happened.
 #
@@ -85,8 +85,8 @@
 # | rows that break a rule | up to 3% | 20% or more |
 # | mean amount of **each** channel | 10 to 250 euros | above 400 euros in any one |
 #
-# Between the two columns the decision is yours. The bounds are wide on purpose: in July people begin to pay more
-# online and smaller sums, and fraudsters change their tactics. That is no fault of the delivery. The unit of a channel
+# Between the two columns the decision is yours. The bounds are wide on purpose: in July people begin to pay online
+# more often, and smaller sums, and fraudsters change their tactics. That is no fault of the delivery. The unit of a channel
 # may change on any day of a month, so its mean need not be a hundred times as high.
 
 # %% [markdown]

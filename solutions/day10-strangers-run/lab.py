@@ -481,7 +481,7 @@ print(done.stdout)
 #
 # **Your turn.** Log a run into the experiment `day10-strangers-run`: the tags `reproduces` and `git_commit`, the
 # parameters `n_estimators`, `max_depth`, `min_samples_leaf` and `seed`, and the metrics `average_precision` and
-# `log_loss` of your mended run. Add what the colleague forgot: the output, the requirements, the sums of the data.
+# `log_loss` of your mended run. Keep beside it what the run was made of: the scores, `requirements.txt`, `params.yaml`, and DVC's pointers.
 #
 # <details><summary>Hint</summary>
 #

@@ -395,7 +395,9 @@ os.environ["EXAMPLE"] = tempfile.mkdtemp(prefix="weather-")
 #     return outputs(summary=counted.outputs["summary"], season=judged.outputs["season"])
 # END
 # kfp dsl compile --py weather.py --output weather.yaml
-# sed -n '/^root:/,/^schemaVersion/p' weather.yaml | head -n 60
+# sed -n '/^root:/,/^schemaVersion/p' weather.yaml
+# echo '--- further up, the program of judge:'
+# sed -n '/^    exec-judge:/,/^    exec-read:/p' weather.yaml
 
 # %% [markdown]
 # This is the IR. Read it from the bottom:
@@ -477,7 +479,7 @@ os.environ["EXAMPLE"] = tempfile.mkdtemp(prefix="weather-")
 # something as a parameter that changes with the content: a date in the path, a version, a sum. For all other steps the
 # cache is safe, and saves hours.
 #
-# How it shows in the IR of the example, whose first task switches it off:
+# How it shows in the IR of the example, whose first task switches it off (`{}`: there is no `enableCache: true`):
 
 # %% language="bash"
 # cd "$EXAMPLE"

@@ -507,7 +507,7 @@ with SECONDS.time():
 print(generate_latest(registry).decode())
 
 # %% [markdown]
-# The client adds `_total`, `_bucket`, `_sum` and `_count` to the names. Labels are for a few values that are known
+# The client adds `_total`, `_bucket`, `_sum` and `_count` to the names, and `_created`, the time since when it counts. Labels are for a few values that are known
 # beforehand. An id as a label makes a new series for each request, and brings Prometheus down.
 #
 # **Your turn.** `/metrics` with the three metrics of the contract, the prediction log, and the request id. Mind where
@@ -582,7 +582,7 @@ class Watch:
 ### END SOLUTION
 
 # %% [markdown]
-# Start it, and ask a few things. (Is `service.log` empty but for uvicorn's own lines?)
+# Start it, and ask a few things. (Is the log of your service empty but for uvicorn's own lines?)
 
 # %% language="bash" nbgrader={"grade": false, "grade_id": "try", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -657,7 +657,9 @@ print(f"{statistics.median(payments) / statistics.median(parcels):.1f} times as 
 #
 # `infra deploy` does what a deployment is, on this machine as on a cluster: it copies the code into a **release** that
 # nobody changes any more, finds out which version the alias means *now*, fetches the model, starts the process under
-# supervision, and sends traffic to it only when it answers `/health`. The address stays the same for all releases.
+# supervision, and sends traffic to it only when it answers `/health`. The address stays the same for all releases. (It asks `/health` and
+# not `/ready`: a release that is alive without its model gets traffic. In Kubernetes, a readiness probe at `/ready`
+# prevents that.)
 # A service that takes no model, or no code, can be deployed as well; this would be the parcels':
 #
 # ```bash

@@ -73,7 +73,7 @@
 # |---|---|---|
 # | `score`: `predict_proba(...)[:, 1]`, not rounded | FP64 | [n] or [n, 1] |
 #
-# `POST /v2/models/card-fraud/infer`, for two payments (four of the eight inputs are left out here):
+# `POST /v2/models/card-fraud/infer`, for two payments (six of the eight inputs are left out here):
 #
 # ```json
 # {"id": "question-1",
@@ -481,7 +481,7 @@ print(infer(os.environ["PARCELS"], "parcels", pd.DataFrame({"km": [250, 3.5, 900
 # %% [markdown]
 # **Your turn.** Ask your server with it about a hundred payments of `data/payments.csv`, and compare the answer with what
 # `mlflow.sklearn.load_model(...).predict_proba` says of them: the largest difference should be nearly 0, also when the
-# columns of the table stand in another order. Then stop the server, change a datatype in `model-settings.json`, and see
+# columns of the table stand in another order. Then stop the server, change a datatype in `model-settings.json`, start it again, and see
 # what becomes of this client. (Change it back.)
 #
 # <details><summary>Hint</summary>

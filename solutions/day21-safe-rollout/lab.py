@@ -118,7 +118,7 @@
 # | `releases/now`, `releases/next` | the code of the service, and that of next week |
 #
 # The registry has three versions of `day21-card-fraud`. Version 1 is the champion, which has learned from the first half
-# of the year, and you know from day 24 what became of that. Version 2 knows the new tactics. Version 3 comes next
+# of the year; from July on, fraudsters do otherwise (days 23 and 24). Version 2 knows the new tactics. Version 3 comes next
 # week, together with new code.
 
 # %% language="bash"
@@ -352,7 +352,7 @@ for name, figure in {
 #
 # **Your turn.** Write the part that judges the guardrails. It gets lines and numbers, and returns what is broken, in
 # words. It should read no file and run no command: then you can try it on lines that you make up, for a candidate that
-# is good, slow, or fails.
+# is good, slow, or fails. (Put it into `judge.py`; the cell for it comes after task 4.)
 #
 # <details><summary>Hint</summary>
 #

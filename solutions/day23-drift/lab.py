@@ -78,7 +78,7 @@
 # | column | must alarm | must not alarm |
 # |---|---|---|
 # | `amount` | all amounts 30% higher | all amounts 2% higher |
-# | `score` | all scores 25% higher | what all changes of this column of the table, made together, do to it |
+# | `score` | all scores 25% higher | what comes of it when all other changes in this column of the table are made together |
 # | `transactions_24h` | one payment in five moves to another value | one in a hundred does |
 # | `age_band`, `merchant_category`, `channel`, `country` | one payment in ten moves to another value | one in a hundred does |
 #
@@ -112,7 +112,7 @@
 #   current: {data/2025-06-corrected.csv: fd61...}
 # ```
 #
-# **`profiles/`**: six profiles of whylogs, as the table above names them. Profiles may have more columns than the
+# **`profiles/`**: six profiles of whylogs, as the table of marks at the top of the End state names them. Profiles may have more columns than the
 # seven.
 
 # %% [markdown]
@@ -568,7 +568,7 @@ print(by_channel.drop(columns="size", level=1).sort_index(axis=1).to_string())
 # any of these columns by a hair.
 #
 # And this is drift from profiles alone, without a row. whylogs compares by p-values of Kolmogorov-Smirnov and
-# chi-square unless told otherwise; you know by now what to think of its category. The cell says so if your profiles
+# chi-square unless told otherwise; you know by now what to think of the `category` that it prints from a p-value. The cell says so if your profiles
 # are not there yet.
 
 # %%

@@ -121,7 +121,7 @@ def test_the_reports_tell_it_apart_from_a_loss():
     assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("3", "2", "0")
     assert len(suite.findall("testcase/skipped")) == 2
     data = report.model_dump(mode="json")["results"]
-    assert "skipped  -/1 It runs on the cluster." in repr(Verdict(data))
+    assert "skipped  -/1 there: It runs on the cluster." in repr(Verdict(data))
     assert ">-/1</td>" in Verdict(data)._repr_html_()
 
 
