@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 LARGEST_MLMODEL = 64 << 10
-"""A longer one, which no plain model has, is for MLflow to read, in the cell."""
+DEEPEST = 20
+"""A longer or deeper one, which no plain model has, is for MLflow to read, in the cell."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,17 @@ def plan(text: bytes) -> Plan | None:
     """Return how to load the model whose MLmodel has this text, or None where only MLflow itself knows."""
     import yaml
 
-    class WithoutAliases(yaml.SafeLoader):
-        """A reader for texts that somebody else wrote: with aliases, a short one can mean an endless one."""
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("an alias")
-            return super().compose_node(parent, index)
-
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     if len(text) > LARGEST_MLMODEL:
         return None
     try:
-        described = yaml.load(text.decode("utf-8"), WithoutAliases)  # noqa: S506 - a safe one
+        words, depth = text.decode("utf-8"), 0
+        for event in yaml.parse(words, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            # With aliases, a short text can mean an endless one; a deep one is read by calls within calls.
+            if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
+                return None
+        described = yaml.load(words, loader)  # noqa: S506 - a safe one
         generic, own = described["flavors"]["python_function"], described["flavors"]["sklearn"]
         inputs = json.loads(described["signature"]["inputs"])
         made = Plan(
@@ -60,7 +60,7 @@ def plan(text: bytes) -> Plan | None:
             trusted=tuple(map(str, own.get("skops_trusted_types") or ())),
             columns=tuple(str(column["name"]) for column in inputs),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, yaml.YAMLError):
         return None
     plain = (
         generic.get("loader_module") == "mlflow.sklearn"
