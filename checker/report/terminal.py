@@ -57,7 +57,7 @@ def _lab(out: Console, result: LabResult) -> None:
         line.append(f"{check.outcome:<8}", style=STYLES[check.outcome])
         earned = "-" if check.outcome == "skipped" else f"{check.earned:g}"
         line.append(f"{earned:>4}/{check.points:<3g} ")
-        line.append(check.description)
+        line.append(f"{check.name}: {check.description}")
         out.print(line)
         if check.outcome == "blocked":
             out.print(Text(f"{'':>19}waits for: {check.blocked_by}", style="dim"))

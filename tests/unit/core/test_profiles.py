@@ -115,7 +115,7 @@ def test_a_check_that_could_never_be_made_is_found_at_import(arguments, words):
 
 def test_the_reports_tell_it_apart_from_a_loss():
     report = Report(results=(verdict(*ALL),))
-    assert "skipped    -/1   It runs on the cluster." in to_text(report)
+    assert "skipped    -/1   there: It runs on the cluster." in to_text(report)
     assert "2 of 2 marks. Done." in to_text(report)
     suite = ElementTree.fromstring(to_junit(report)).find("testsuite")
     assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("3", "2", "0")
