@@ -104,7 +104,11 @@ class Cell(Place):
         self._ask, asked = socket.socketpair()
         news, told = os.pipe()
         self._news = os.fdopen(news, "rb")
-        self._keeper = kernel.fork_into_cell()
+        try:
+            self._keeper = kernel.fork_into_cell()
+        except OSError:
+            os.close(told)
+            raise
         if self._keeper == 0:
             self._ask.close()
             self._news.close()
