@@ -13,7 +13,7 @@ import os
 import platform
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from checker.tasks import kernel
@@ -70,12 +70,11 @@ REFUSED: dict[int, dict[str, tuple[int, int]]] = {
     },
     DONE: {"fadvise64": (221, 223)},
 }
-# What depends on an argument: the family of a socket, what a new process shares, which advice on memory, and more.
 SOCKET, FAMILIES = (41, 198), (socket.AF_UNIX, socket.AF_NETLINK)
 CLONE, NEW_NAMESPACES = tuple(kernel.CLONE.values()), 0x7E020000
 MADVISE, OUT_OF_MEMORY = (28, 233), (20, 21)
 # Limits of others; a lease, for which all who open a file wait; and what is queued in sockets, which nobody counts.
-PRLIMIT = (302, 261)
+PRLIMIT, ONESELF = (302, 261), 0
 FCNTL, SET_LEASE = (72, 25), 1024
 SETSOCKOPT, SEND_BUFFERS = (54, 208), (7, 32)
 SECCOMP = (317, 277)
@@ -123,21 +122,26 @@ def _program() -> Iterator[bytes]:
     for answer, calls in REFUSED.items():
         for numbers in calls.values():
             yield from (_step(EQUAL, numbers[column], 0, 1), _step(RETURN, REFUSE | answer))
-    yield from (_step(EQUAL, CLONE[column], 0, 4), _step(LOAD, ARGUMENTS), _step(ANY_BIT, NEW_NAMESPACES, 0, 1))
-    yield from (_step(RETURN, REFUSE | errno.EPERM), _step(RETURN, ALLOW))
-    yield from (_step(EQUAL, PRLIMIT[column], 0, 4), _step(LOAD, ARGUMENTS), _step(EQUAL, 0, 1, 0))
-    yield from (_step(RETURN, REFUSE | errno.EPERM), _step(RETURN, ALLOW))
-    yield from (_step(EQUAL, FCNTL[column], 0, 4), _step(LOAD, ARGUMENTS + 8), _step(EQUAL, SET_LEASE, 0, 1))
-    yield from (_step(RETURN, REFUSE | errno.EPERM), _step(RETURN, ALLOW))
-    yield from (_step(EQUAL, SETSOCKOPT[column], 0, 5), _step(LOAD, ARGUMENTS + 16))
-    yield from (_step(EQUAL, SEND_BUFFERS[0], 1, 0), _step(EQUAL, SEND_BUFFERS[1], 0, 1))
-    yield from (_step(RETURN, REFUSE | DONE), _step(RETURN, ALLOW))
-    yield from (_step(EQUAL, SOCKET[column], 0, 5), _step(LOAD, ARGUMENTS))
-    yield from (_step(EQUAL, FAMILIES[0], 1, 0), _step(EQUAL, FAMILIES[1], 0, 1), _step(RETURN, ALLOW))
-    yield _step(RETURN, REFUSE | errno.ENETUNREACH)
-    yield from (_step(EQUAL, MADVISE[column], 0, 4), _step(LOAD, ARGUMENTS + 16))
-    yield from (_step(EQUAL, OUT_OF_MEMORY[0], 1, 0), _step(EQUAL, OUT_OF_MEMORY[1], 0, 1))
-    yield from (_step(RETURN, REFUSE | errno.EPERM), _step(RETURN, ALLOW))
+    refuse = REFUSE | errno.EPERM
+    yield from _by_argument(CLONE[column], (0, ANY_BIT, (NEW_NAMESPACES,)), refuse, ALLOW)
+    yield from _by_argument(PRLIMIT[column], (0, EQUAL, (ONESELF,)), ALLOW, refuse)
+    yield from _by_argument(FCNTL[column], (1, EQUAL, (SET_LEASE,)), refuse, ALLOW)
+    yield from _by_argument(SETSOCKOPT[column], (2, EQUAL, SEND_BUFFERS), REFUSE | DONE, ALLOW)
+    yield from _by_argument(SOCKET[column], (0, EQUAL, FAMILIES), ALLOW, REFUSE | errno.ENETUNREACH)
+    yield from _by_argument(MADVISE[column], (2, EQUAL, OUT_OF_MEMORY), refuse, ALLOW)
+    yield _step(RETURN, ALLOW)
+
+
+def _by_argument(number: int, question: tuple[int, int, Sequence[int]], then: int, otherwise: int) -> Iterator[bytes]:
+    """Yield how a call ends by the lower half of an argument: `then` where the test holds for one of the values.
+
+    `question`: the argument's position, the test, the values.
+    """
+    position, test, values = question
+    yield from (_step(EQUAL, number, 0, len(values) + 3), _step(LOAD, ARGUMENTS + 8 * position))
+    for left, value in zip(range(len(values) - 1, -1, -1), values, strict=True):
+        yield _step(test, value, left, 0 if left else 1)
+    yield from (_step(RETURN, then), _step(RETURN, otherwise))
 
 
 def _step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:

@@ -119,9 +119,7 @@ def mount_memory(place: str, size: int) -> None:
 
 def seal() -> None:
     """Let nothing in /proc and of the devices be changed: where root grades, they are its own, and the machine's."""
-    kept_flags = {"/proc": MS_NODEV | MS_NOEXEC, "/dev/pts": MS_NOEXEC}
-    for place in (*kept_flags, *DEVICES):
-        kept = kept_flags.get(place, 0)
+    for place, kept in {"/proc": MS_NODEV | MS_NOEXEC, "/dev/pts": MS_NOEXEC, **dict.fromkeys(DEVICES, 0)}.items():
         with contextlib.suppress(FileNotFoundError):
             call("mount", None, place.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | kept, None)
 

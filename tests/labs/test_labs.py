@@ -1,12 +1,10 @@
 """Every lab is proven: the starter earns nothing, the solution everything, each wrong answer fails its check."""
 
-import hashlib
-
 import pytest
 
 from checker.lint import scripts
 from tests.labs.journey import arrives
-from tests.support import COURSE, ROOT
+from tests.support import COURSE, ROOT, digests
 
 
 def _cases(kind=None):
@@ -24,11 +22,6 @@ def _told(result):
     return "\n".join(["", *(line for line in told if ": blocked" not in line)])
 
 
-def _contents(folder):
-    paths = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
 @pytest.mark.parametrize("lab", _cases())
 def test_the_starter_earns_nothing_and_can_be_submitted(bench, lab, tmp_path):
     made = bench.start(lab)
@@ -42,9 +35,9 @@ def test_the_starter_earns_nothing_and_can_be_submitted(bench, lab, tmp_path):
 @pytest.mark.parametrize("lab", _cases())
 def test_the_solution_earns_everything_and_its_submission_is_small(bench, lab, tmp_path):
     made = bench.solved(lab)
-    before = _contents(made.path)
+    before = digests(made.path)
     result = bench.judge(lab, made)
-    assert _contents(made.path) == before, "grading changed the workspace"
+    assert digests(made.path) == before, "grading changed the workspace"
     assert result.outcome == "passed", _told(result)
     assert result.earned == result.possible
     assert result.integrity == "ok", result.doubts

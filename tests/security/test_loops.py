@@ -1,6 +1,5 @@
 """Closed loops that mean no good: the registry, the folder and the answer are theirs, the verdict is not."""
 
-import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +9,7 @@ from checker.evidence import Identity
 from checker.jail import Jail, can_confine
 from checker.prove.loops import close_again
 from checker.workspace import Workspace
-from tests.support import COURSE
+from tests.support import COURSE, digests
 
 LAB = next(lab for lab in COURSE.labs if lab.day == 24)
 KEY = bytes(32)
@@ -86,12 +85,12 @@ def done(tmp_path_factory):
         for name in NAMES
     }
     made = LoopProof.model_validate(proof.model_dump() | {"chains": chains, "seconds": 10})
-    before = sums(folder)
+    before = digests(folder)
     with pytest.MonkeyPatch.context() as patch, Jail(confined=can_confine()) as jail:
         # So many rows tell the loop which chain it is in.
         patch.setattr("checker.prove.loops.tables", few(iter(range(600, 606))))
         runs, models = close_again(made, LAB, Workspace(folder, identity), KEY, jail)
-    return {each.chain: each for each in runs}, models, before, sums(folder)
+    return {each.chain: each for each in runs}, models, before, digests(folder)
 
 
 def few(counts):
@@ -103,10 +102,6 @@ def few(counts):
         return table.take(slice(0, count)), table.take(slice(count, None))
 
     return tables
-
-
-def sums(folder):
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_nothing_of_it_stays_in_the_workspace(done):

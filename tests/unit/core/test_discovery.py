@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from checker.enrolment import UNENROLLED
 from checker.errors import UsageError
 from tests.cohorts import make_cohort, small_course
 from tests.cohorts.forged import rewrite
-from tests.support import COURSE
+from tests.support import COURSE, nested
 
 LAB = "day03-data-versioning"
 
@@ -71,18 +70,8 @@ def test_a_time_in_a_pipe_is_not_waited_for(tmp_path):
 
 @pytest.mark.parametrize("depth", [1100, 2500])
 def test_folders_without_an_end_are_one_row(tmp_path, depth):
-    place = collected(tmp_path).parent
-    here = os.open(place, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir("dd", dir_fd=here)
-        here, above = os.open("dd", os.O_RDONLY, dir_fd=here), here
-        os.close(above)
-    os.close(here)
-    try:
+    with nested(collected(tmp_path).parent, depth):
         assert "too deep" in problem(tmp_path).problem
-    finally:
-        # pytest's own way to clear up does not reach so deep.
-        subprocess.run(["rm", "-rf", str(place)], check=True)
 
 
 def test_an_archive_in_a_folder_of_its_own_is_found(tmp_path):

@@ -1,6 +1,5 @@
 """Drift recomputed: scores, months not seen, and profiles that are read apart from the grader."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from checker.evidence.drift import Drift, Limit
 from checker.jail import Jail, can_confine
 from checker.prove.drift import Tables, of_cases, recompute, scores
 from checker.workspace import Workspace
-from tests.support import COURSE
+from tests.support import COURSE, digests
 
 LAB = next(lab for lab in COURSE.labs if lab.day == 23)
 PROOF = LAB.proofs.drift
@@ -69,10 +68,6 @@ def test_the_deliveries_of_june_differ_in_the_amounts(tables):
     first, second = (tables.file(path) for path in ("data/2025-06.csv", "data/2025-06-corrected.csv"))
     assert np.array_equal(first["channel"], second["channel"])
     assert first["amount"].mean() > 5 * second["amount"].mean()
-
-
-def digests(folder):
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.slow
